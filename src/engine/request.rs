@@ -1,0 +1,113 @@
+//! What goes into the engine and what comes out: the types that everything above meets in.
+
+use serde::{Deserialize, Serialize};
+
+/// Who says a message. The names are those of chat templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub role: Role,
+    pub content: String,
+}
+
+/// What the model is asked to continue.
+#[derive(Debug, Clone)]
+pub enum Prompt {
+    /// A conversation, rendered by the model's own chat template.
+    Messages(Vec<Message>),
+    /// Text as it is, without a template.
+    Raw(String),
+}
+
+/// How the next token is chosen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sampling {
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// Keep the k most likely tokens; 0 keeps all.
+    pub top_k: usize,
+    /// Keep the smallest set of tokens whose probability reaches p; 1 keeps all.
+    pub top_p: f32,
+    /// Drop tokens less likely than `min_p` times the likeliest; 0 keeps all.
+    pub min_p: f32,
+    /// Divide (or multiply, if negative) the logits of recent tokens; 1 is off.
+    pub repeat_penalty: f32,
+    /// Subtracted once from the logit of each token that was generated.
+    pub presence_penalty: f32,
+    /// Subtracted for each time that a token was generated.
+    pub frequency_penalty: f32,
+    /// The same seed gives the same text; without one, a fresh seed is drawn.
+    pub seed: Option<u64>,
+}
+
+/// One generation.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub prompt: Prompt,
+    pub sampling: Sampling,
+    /// Generation ends before any of these strings.
+    pub stop: Vec<String>,
+    /// At most this many generated tokens; without it, until the model ends or the context is full.
+    pub max_tokens: Option<usize>,
+    /// How many best log-probabilities to report for each generated token.
+    pub logprobs: Option<usize>,
+}
+
+/// Why a generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Finish {
+    /// The model ended its turn, or a stop string came.
+    Stop,
+    /// The token limit or the end of the context was reached.
+    Length,
+    /// The caller cancelled.
+    Cancelled,
+}
+
+/// A token and its natural log-probability.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TokenLogprob {
+    pub id: u32,
+    pub logprob: f32,
+}
+
+/// Token counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    pub prompt_tokens: usize,
+    pub completion_tokens: usize,
+    /// Prompt tokens that were still in the KV cache and were not computed again.
+    pub cached_tokens: usize,
+}
+
+/// Wall-clock times of one generation, in milliseconds and tokens per second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Timings {
+    pub load_ms: f64,
+    pub prefill_ms: f64,
+    pub decode_ms: f64,
+    /// From the request to the first token, loading not included.
+    pub time_to_first_token_ms: f64,
+    pub prefill_tokens_per_s: f64,
+    pub decode_tokens_per_s: f64,
+}
+
+/// What a generation emits, in order: one `Started`, any number of `Token`, one `Done`.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The prompt is tokenized; prefill begins.
+    Started { prompt_ids: Vec<u32> },
+    /// One generated token. `text` may be empty (half a character, or held back for a stop string).
+    Token { id: u32, text: String, logprobs: Vec<TokenLogprob> },
+    /// The end. `text` is what was still held back.
+    Done { text: String, finish: Finish, usage: Usage, timings: Timings },
+}

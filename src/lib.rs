@@ -1,0 +1,33 @@
+//! `oai`: open-weight language models on your own machine, from the terminal.
+//!
+//! # The map
+//!
+//! One package, one binary. Rooms from the ground up; imports point down, and two rooms on one
+//! floor do not import each other.
+//!
+//! | floor | module | what lives there |
+//! |---|---|---|
+//! | 0 | [`paths`], [`config`] | XDG and HF locations; file, environment and flags folded into one `Settings` |
+//! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
+//! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
+//! | 2 | [`hub`] | names, aliases, download, verify, the local store |
+//! | 2 | [`model`] | tokenizer, chat template, one data-driven `Decoder` for every decoder family |
+//! | 3 | [`engine`] | loading, sampling, stop rules; `Engine::generate(Request) -> stream of Event` |
+//! | 4 | [`session`] | conversations on disk |
+//! | 4 | [`tune`] | training on candle's autodiff |
+//! | 5 | [`cli`] | one file a subcommand; terminal output in one place |
+//! | 6 | `main.rs` | parse, dispatch, exit code |
+//!
+//! A token is born in [`model`], chosen in [`engine`], and leaves as one [`engine::Event`]. Nothing
+//! above `engine` touches a tensor; nothing below it prints, reads a terminal or knows a flag.
+
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod guide;
+pub mod hub;
+pub mod model;
+pub mod paths;
+pub mod session;
+pub mod tune;
+pub mod weights;
