@@ -1,12 +1,17 @@
 //! Weights on disk: GGUF and safetensors, mapped, never copied; no arithmetic here.
 
+pub mod error;
 pub mod gguf;
 pub mod gguf_writer;
-mod mapped;
+pub mod mapped;
 pub mod metadata;
 pub mod safetensors;
+pub mod tensor_type;
 
+pub use error::Error;
 pub use gguf::Gguf;
 pub use gguf_writer::GgufWriter;
-pub use mapped::{Bytes, MappedTensor, TensorType};
+pub use mapped::{Bytes, MappedTensor};
 pub use metadata::{Metadata, Value};
+pub use safetensors::SafetensorsFolder;
+pub use tensor_type::TensorType;
