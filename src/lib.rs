@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | 0 | [`paths`], [`config`] | XDG and HF locations; file, environment and flags folded into one `Settings` |
 //! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
+//! | 1 | [`kernels`] | CPU kernels over mapped weights; the only `unsafe` beside the memory map |
 //! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
 //! | 2 | [`hub`] | names, aliases, download, verify, the local store |
 //! | 2 | [`model`] | tokenizer, chat template, one data-driven `Decoder` for every decoder family |
@@ -26,6 +27,7 @@ pub mod config;
 pub mod engine;
 pub mod guide;
 pub mod hub;
+pub mod kernels;
 pub mod model;
 pub mod paths;
 pub mod session;

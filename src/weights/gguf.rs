@@ -59,8 +59,8 @@ impl Gguf {
         }
 
         let alignment = metadata.u64("general.alignment").unwrap_or(DEFAULT_ALIGNMENT);
-        if alignment == 0 || !alignment.is_power_of_two() || alignment > 1 << 30 {
-            return Err(cursor.damaged(format!("general.alignment is {alignment}, not a power of two")));
+        if alignment < 8 || !alignment.is_power_of_two() || alignment > 1 << 30 {
+            return Err(cursor.damaged(format!("general.alignment is {alignment}, not a power of two from 8")));
         }
         let data_start = (cursor.at as u64).next_multiple_of(alignment);
         let size_bytes = bytes.len() as u64;
@@ -72,6 +72,10 @@ impl Gguf {
                 at: data_start.saturating_add(entry.offset),
                 size: size_bytes,
             };
+            if !entry.offset.is_multiple_of(alignment) {
+                let what = format!("tensor {} is not aligned to {alignment} bytes", entry.name);
+                return Err(Error::Damaged { file: file.to_owned(), what });
+            }
             let start = data_start.checked_add(entry.offset).ok_or_else(truncated)?;
             let end = start.checked_add(entry.bytes as u64).ok_or_else(truncated)?;
             if end > size_bytes {
