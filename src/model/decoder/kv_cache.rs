@@ -1,0 +1,40 @@
+//! Keys and values of the tokens seen so far, preallocated, grown by doubling, cut back at will.
+
+use candle_core::{DType, Device, Result, Tensor};
+
+const FIRST_CAPACITY: usize = 256;
+
+/// The cache of one layer.
+#[derive(Debug)]
+pub struct LayerCache {
+    /// `[kv_heads, capacity, head_dim]` each.
+    tensors: Option<(Tensor, Tensor)>,
+}
+
+impl LayerCache {
+    pub fn new() -> LayerCache {
+        LayerCache { tensors: None }
+    }
+
+    /// Writes `k` and `v` `[kv_heads, tokens, head_dim]` at positions `at ..` and returns all keys
+    /// and values up to their end as views `[kv_heads, at + tokens, head_dim]`.
+    pub fn append(&mut self, at: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (kv_heads, tokens, head_dim) = k.dims3()?;
+        let end = at + tokens;
+        let capacity = self.tensors.as_ref().map_or(0, |(k, _)| k.dims()[1]);
+        if end > capacity {
+            let shape = (kv_heads, end.next_power_of_two().max(FIRST_CAPACITY), head_dim);
+            let grown_k = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+            let grown_v = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+            if let (Some((old_k, old_v)), true) = (&self.tensors, at > 0) {
+                grown_k.slice_set(&old_k.narrow(1, 0, at)?.contiguous()?, 1, 0)?;
+                grown_v.slice_set(&old_v.narrow(1, 0, at)?.contiguous()?, 1, 0)?;
+            }
+            self.tensors = Some((grown_k, grown_v));
+        }
+        let (all_k, all_v) = self.tensors.as_ref().expect("allocated above when it was absent");
+        all_k.slice_set(&k.contiguous()?, 1, at)?;
+        all_v.slice_set(&v.contiguous()?, 1, at)?;
+        Ok((all_k.narrow(1, 0, end)?, all_v.narrow(1, 0, end)?))
+    }
+}

@@ -1,0 +1,19 @@
+//! What can keep a model from running.
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Weights(#[from] crate::weights::Error),
+    #[error("{file}: {what} is not supported; oai runs {supported}")]
+    Unsupported { file: String, what: String, supported: String },
+    #[error("{file} is damaged or incomplete: {reason}; pull it again")]
+    Config { file: String, reason: String },
+    #[error(
+        "{file}: tensor {name} has type {dtype}, which oai cannot run yet; pull another quantization (Q4_K_M, say)"
+    )]
+    TensorType { file: String, name: String, dtype: &'static str },
+    #[error("stopped")]
+    Cancelled,
+    #[error("the computation failed: {0}")]
+    Compute(#[from] candle_core::Error),
+}
