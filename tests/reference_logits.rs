@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use candle_core::Tensor;
 use oai::model::{Checkpoint, Decoder, Logits};
+use oai::weights::Source;
 use serde_json::Value;
 
 fn data(path: &str) -> Option<PathBuf> {
@@ -43,7 +44,7 @@ fn ids(value: &Value) -> Vec<u32> {
 fn check(model: &Path, expected: &Path) {
     let run = AtomicBool::new(false);
     let expected: Value = serde_json::from_str(&std::fs::read_to_string(expected).unwrap()).unwrap();
-    let mut decoder = Decoder::load(&Checkpoint::open(model).unwrap()).unwrap();
+    let mut decoder = Decoder::load(&Checkpoint::open(&Source::Path(model.to_owned())).unwrap()).unwrap();
     for prompt in expected["prompts"].as_array().unwrap() {
         decoder.truncate(0);
         let input = ids(&prompt["input_ids"]);

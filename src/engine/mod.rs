@@ -1,5 +1,13 @@
 //! From a request to a stream of events: loading, sampling, stop rules, context policy.
 
+mod error;
+mod generate;
+mod info;
 mod request;
+mod sampler;
+mod stop;
 
+pub use error::Error;
+pub use generate::{Canceller, Engine, Generation, LoadOptions};
+pub use info::{ModelInfo, inspect};
 pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, Usage};

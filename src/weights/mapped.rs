@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::ops::{Deref, Range};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
@@ -48,6 +48,15 @@ impl Deref for Bytes {
             Inner::Static(bytes) => bytes,
         }
     }
+}
+
+/// Where a model's weights are.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A `.gguf` file, or a folder with `config.json` and safetensors.
+    Path(PathBuf),
+    /// A GGUF file inside the program, under the name that messages give it.
+    Embedded { name: &'static str, bytes: &'static [u8] },
 }
 
 /// A tensor where it lies in its file. `shape` is row-major, outermost dimension first: a linear

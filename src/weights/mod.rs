@@ -11,7 +11,7 @@ pub mod tensor_type;
 pub use error::Error;
 pub use gguf::Gguf;
 pub use gguf_writer::GgufWriter;
-pub use mapped::{Bytes, MappedTensor};
+pub use mapped::{Bytes, MappedTensor, Source};
 pub use metadata::{Metadata, Value};
 pub use safetensors::SafetensorsFolder;
 pub use tensor_type::TensorType;

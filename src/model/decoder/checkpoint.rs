@@ -1,7 +1,5 @@
 //! A model's tensors by name and checked shape, from GGUF or a safetensors folder alike.
 
-use std::path::Path;
-
 use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
 
@@ -10,7 +8,7 @@ use super::family::hf_name;
 use super::linear::{Linear, Matrix, compute_type};
 use crate::kernels;
 use crate::model::Error;
-use crate::weights::{Gguf, MappedTensor, SafetensorsFolder};
+use crate::weights::{Bytes, Gguf, MappedTensor, SafetensorsFolder, Source};
 
 /// Where a model comes from. Tensors are asked for by their GGUF names.
 pub enum Checkpoint {
@@ -19,8 +17,14 @@ pub enum Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens a `.gguf` file or a folder with `config.json` and safetensors.
-    pub fn open(path: &Path) -> Result<Checkpoint, Error> {
+    /// Opens what `source` names; reads headers only.
+    pub fn open(source: &Source) -> Result<Checkpoint, Error> {
+        let path = match source {
+            Source::Path(path) => path,
+            Source::Embedded { name, bytes } => {
+                return Ok(Checkpoint::Gguf(Gguf::from_bytes(Bytes::from_static(bytes), name)?));
+            }
+        };
         if !path.is_dir() {
             return Ok(Checkpoint::Gguf(Gguf::open(path)?));
         }

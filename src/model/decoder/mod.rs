@@ -6,6 +6,8 @@ mod family;
 mod kv_cache;
 mod linear;
 mod rope;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,0 +1,94 @@
+//! What a model is, from its headers.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Error;
+use crate::model::{ChatTemplate, Checkpoint, DecoderConfig};
+use crate::weights::{Source, TensorType};
+
+/// A model described.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelInfo {
+    pub name: String,
+    pub architecture: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// `Q4_K_M` and the like, or the element type that most weights have.
+    pub quantization: String,
+    pub context_length: usize,
+    pub layers: usize,
+    pub hidden_size: usize,
+    pub vocab_size: usize,
+    pub license: Option<String>,
+    pub size_bytes: u64,
+    pub chat_template: Option<String>,
+}
+
+/// Reads the headers of a model; fails as loading it would.
+pub fn inspect(source: &Source) -> Result<ModelInfo, Error> {
+    let checkpoint = Checkpoint::open(source)?;
+    let config = checkpoint.config()?;
+    let template = ChatTemplate::open(&checkpoint)?;
+    Ok(describe(&checkpoint, &config, template.as_ref()))
+}
+
+pub(super) fn describe(checkpoint: &Checkpoint, config: &DecoderConfig, template: Option<&ChatTemplate>) -> ModelInfo {
+    let (declared, license, file_type) = match checkpoint {
+        Checkpoint::Gguf(gguf) => {
+            let text = |key: &str| gguf.metadata.str(key).map(str::to_owned);
+            let file_type = gguf.metadata.u64("general.file_type").and_then(file_type_name);
+            (text("general.name"), text("general.license"), file_type)
+        }
+        Checkpoint::Folder { config, .. } => {
+            let license = config["license"].as_str().map(str::to_owned);
+            (config["_name_or_path"].as_str().filter(|n| !n.is_empty()).map(str::to_owned), license, None)
+        }
+    };
+    let mut weights_of_type: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut parameters = 0;
+    let mut vocab_size = 0;
+    for tensor in checkpoint.tensors() {
+        parameters += tensor.elements() as u64;
+        // Norms are F32 whatever the rest is.
+        if tensor.shape.len() > 1 {
+            *weights_of_type.entry(tensor.dtype.name()).or_default() += tensor.elements() as u64;
+        }
+        if matches!(tensor.name.as_str(), "token_embd.weight" | "model.embed_tokens.weight") {
+            vocab_size = tensor.shape[0];
+        }
+    }
+    let most = weights_of_type.iter().max_by_key(|(_, n)| **n).map_or(TensorType::F32.name(), |(name, _)| name);
+    ModelInfo {
+        name: declared.unwrap_or_else(|| checkpoint.file()),
+        architecture: config.architecture.clone(),
+        parameters,
+        quantization: file_type.unwrap_or(most).to_owned(),
+        context_length: config.context_length,
+        layers: config.layers,
+        hidden_size: config.hidden_size,
+        vocab_size,
+        license,
+        size_bytes: checkpoint.size_bytes(),
+        chat_template: template.map(|t| t.source().to_owned()),
+    }
+}
+
+/// Names of `general.file_type` that say more than the tensors' own types
+/// (`enum llama_ftype` in <https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h>).
+fn file_type_name(file_type: u64) -> Option<&'static str> {
+    Some(match file_type {
+        10 => "Q2_K",
+        11 => "Q3_K_S",
+        12 => "Q3_K_M",
+        13 => "Q3_K_L",
+        14 => "Q4_K_S",
+        15 => "Q4_K_M",
+        16 => "Q5_K_S",
+        17 => "Q5_K_M",
+        18 => "Q6_K",
+        21 => "Q2_K_S",
+        _ => return None,
+    })
+}
