@@ -59,7 +59,7 @@ impl Engine {
         let cancel = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
             decoder,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             template,
             context: options.context.unwrap_or(allowed),
             load_ms: ms(started),
@@ -129,7 +129,7 @@ impl Drop for Generation {
 
 struct Worker {
     decoder: Decoder,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     context: usize,
     load_ms: f64,
@@ -170,7 +170,8 @@ impl Worker {
 
         let mut sampler = Sampler::new(request.sampling.clone());
         let mut stops = StopMatcher::new(&request.stop);
-        let mut detokenizer = self.tokenizer.stream();
+        let tokenizer = Arc::clone(&self.tokenizer);
+        let mut detokenizer = tokenizer.stream(prompt.last().copied());
         let mut generated: Vec<u32> = Vec::new();
         let room = self.context - prompt.len();
         let limit = request.max_tokens.unwrap_or(room).min(room);
@@ -187,7 +188,7 @@ impl Worker {
             if generated.is_empty() {
                 timings.time_to_first_token_ms = ms(started);
             }
-            if self.tokenizer.is_end(id) {
+            if tokenizer.is_end(id) {
                 break Finish::Stop;
             }
             let logprobs = request.logprobs.map(|n| best_logprobs(&logits, n, id)).unwrap_or_default();

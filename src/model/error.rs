@@ -12,6 +12,12 @@ pub enum Error {
         "{file}: tensor {name} has type {dtype}, which oai cannot run yet; pull another quantization (Q4_K_M, say)"
     )]
     TensorType { file: String, name: String, dtype: &'static str },
+    #[error("{file}: no usable tokenizer: {reason}")]
+    Tokenizer { file: String, reason: String },
+    #[error("the text cannot be tokenized: {reason}")]
+    Encode { reason: String },
+    #[error("{file}: the chat template refused this conversation: {reason}; --raw sends a prompt without it")]
+    Template { file: String, reason: String },
     #[error("stopped")]
     Cancelled,
     #[error("the computation failed: {0}")]

@@ -2,6 +2,10 @@
 
 pub mod decoder;
 mod error;
+pub mod template;
+pub mod tokenizer;
 
 pub use decoder::{Checkpoint, Decoder, DecoderConfig, Logits};
 pub use error::Error;
+pub use template::ChatTemplate;
+pub use tokenizer::{Detokenizer, Tokenizer};

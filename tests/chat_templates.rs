@@ -1,0 +1,61 @@
+//! Renders of real chat templates beside Jinja2's own, from `../shared/data/templates`.
+//! A stranger has no such folder: then this says so and passes.
+
+use std::path::Path;
+
+use oai::model::ChatTemplate;
+use serde_json::Value;
+
+/// 2026-01-02T03:04:05, when the expected renders were made.
+const NOW: u64 = 1_767_323_045;
+
+#[test]
+fn renders_are_jinja2s() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/templates");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        eprintln!("skipped: {} is absent", folder.display());
+        return;
+    };
+    let mut wrong = Vec::new();
+    let (mut same, mut cases) = (0, 0);
+    for path in entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "jinja")) {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let template = ChatTemplate::new(&std::fs::read_to_string(&path).unwrap(), &name);
+        let expected: Value =
+            serde_json::from_str(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+        for (i, case) in expected["cases"].as_object().unwrap() {
+            cases += 1;
+            let mut context = case["input"].clone();
+            for key in ["bos_token", "eos_token"] {
+                context[key] = expected[key].clone();
+            }
+            let rendered = template.render_at(&context, NOW);
+            let right = match (&rendered, case["output"].as_str()) {
+                (Ok(text), Some(output)) => text == output,
+                (Err(_), None) => true,
+                _ => false,
+            };
+            if right {
+                same += 1;
+            } else {
+                wrong.push(format!("{name} case {i}: {}", shorten(&rendered, case)));
+            }
+        }
+    }
+    println!("{same} of {cases}");
+    assert!(wrong.is_empty(), "{same} of {cases} the same; not:\n{}", wrong.join("\n"));
+}
+
+/// Where a render departs from what was expected.
+fn shorten(rendered: &Result<String, oai::model::Error>, case: &Value) -> String {
+    match (rendered, case["output"].as_str()) {
+        (Ok(text), Some(output)) => {
+            let at = text.bytes().zip(output.bytes()).take_while(|(a, b)| a == b).count();
+            let from =
+                |s: &str| s.char_indices().filter(|(i, _)| *i + 30 >= at).map(|(_, c)| c).take(80).collect::<String>();
+            format!("at {at}: {:?} instead of {:?}", from(text), from(output))
+        }
+        (Ok(_), None) => format!("rendered what Jinja2 refuses: {}", case["error"]),
+        (Err(error), _) => error.to_string(),
+    }
+}
