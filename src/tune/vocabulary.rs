@@ -1,0 +1,76 @@
+//! A byte-level BPE vocabulary learned from the corpus.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::Value as Json;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, Tokenizer};
+
+use super::{Corpus, Error};
+
+/// Control tokens, at ids 0, 1 and 2.
+pub const CONTROL: [&str; 3] = ["<|end|>", "<|user|>", "<|assistant|>"];
+pub const END: u32 = 0;
+pub const USER: u32 = 1;
+pub const ASSISTANT: u32 = 2;
+
+/// The turns of a conversation as the model was trained on them. It was taught nothing of system
+/// messages, and reads questions in lower case without question marks.
+pub const CHAT_TEMPLATE: &str = "{% for message in messages %}{% if message.role == 'user' %}<|user|>{{ message.content | lower | replace('?', '') | replace('!', '') | trim }}<|end|>{% elif message.role == 'assistant' %}<|assistant|>{{ message.content | trim }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+/// Questions of each topic that the vocabulary is learned from.
+const QUESTIONS_A_TOPIC: usize = 40;
+
+/// Texts to ids, and what GGUF metadata say of them.
+pub struct Vocabulary {
+    tokenizer: Tokenizer,
+    pub tokens: Vec<String>,
+    pub merges: Vec<String>,
+}
+
+impl Vocabulary {
+    /// Learns at most `size` tokens, control tokens and the 256 bytes included.
+    pub fn learn(corpus: &Corpus, size: usize, seed: u64) -> Result<Vocabulary, Error> {
+        let failed = |e: tokenizers::Error| Error::Vocabulary(e.to_string());
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut texts = Vec::new();
+        for topic in &corpus.topics {
+            // The answers' words matter most: they are what is generated.
+            texts.extend(std::iter::repeat_n(topic.answer.clone(), QUESTIONS_A_TOPIC / 4));
+            texts.extend((0..QUESTIONS_A_TOPIC).map(|_| corpus.question(topic, &mut rng)));
+        }
+        let mut tokenizer = Tokenizer::new(BPE::default());
+        // GPT-2's own cut into words, as `tokenizer.ggml.pre = gpt-2` names it.
+        tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
+        let control = CONTROL.map(|text| AddedToken::from(text, true)).to_vec();
+        let trainer = BpeTrainer::builder()
+            .show_progress(false)
+            .vocab_size(size)
+            .special_tokens(control)
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .build();
+        tokenizer.train(&mut TrainerWrapper::BpeTrainer(trainer), texts.iter().map(String::as_str)).map_err(failed)?;
+        let json: Json = serde_json::to_value(&tokenizer).map_err(|e| Error::Vocabulary(e.to_string()))?;
+        let vocab = json["model"]["vocab"].as_object().ok_or(Error::Vocabulary("no vocabulary came out".to_owned()))?;
+        let mut tokens = vec![String::new(); vocab.len()];
+        for (text, id) in vocab {
+            if let Some(slot) = id.as_u64().and_then(|id| tokens.get_mut(id as usize)) {
+                slot.clone_from(text);
+            }
+        }
+        let merge = |m: &Json| match m {
+            Json::String(text) => Some(text.clone()),
+            pair => Some(format!("{} {}", pair[0].as_str()?, pair[1].as_str()?)),
+        };
+        let merges = json["model"]["merges"].as_array().into_iter().flatten().filter_map(merge).collect();
+        Ok(Vocabulary { tokenizer, tokens, merges })
+    }
+
+    /// Ids of `text`, in which nothing is a control token.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(|e| Error::Vocabulary(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+}
