@@ -18,3 +18,8 @@ static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("guide.gguf"));
 pub fn source() -> Source {
     Source::Embedded { name: NAME, bytes: &FILE.0 }
 }
+
+/// Its size.
+pub fn size_bytes() -> u64 {
+    FILE.0.len() as u64
+}

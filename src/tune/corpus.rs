@@ -128,17 +128,16 @@ impl Corpus {
         for file in files(path)? {
             let name = file.display().to_string();
             let text = std::fs::read_to_string(&file).map_err(|source| Error::Read { file: name.clone(), source })?;
-            let file: File = toml::from_str(&text).map_err(|e| Error::Corpus {
-                file: name.clone(),
-                reason: e.to_string().trim().replace('\n', " "),
-            })?;
+            let file: File = toml::from_str(&text)
+                .map_err(|e| Error::Corpus { file: name.clone(), reason: e.to_string().trim().replace('\n', " ") })?;
             words.extend(file.words);
             parsed.push((name, file.topic));
         }
         let mut topics = Vec::new();
         for (file, raw) in parsed {
             for topic in raw {
-                let wrong = |reason| Error::Corpus { file: file.clone(), reason: format!("topic {}: {reason}", topic.id) };
+                let wrong =
+                    |reason| Error::Corpus { file: file.clone(), reason: format!("topic {}: {reason}", topic.id) };
                 topics.push(topic.read(&words).map_err(wrong)?);
             }
         }
@@ -253,7 +252,8 @@ mod tests {
         let pattern = Pattern::parse("(how|what) is (a (b|c)|) it").unwrap();
         let mut rng = StdRng::seed_from_u64(0);
         let seen: BTreeSet<String> = (0..200).map(|_| pattern.sample(&mut rng)).collect();
-        let expected = ["how is a b it", "how is a c it", "how is it", "what is a b it", "what is a c it", "what is it"];
+        let expected =
+            ["how is a b it", "how is a c it", "how is it", "what is a b it", "what is a c it", "what is it"];
         assert_eq!(seen, expected.map(str::to_owned).into());
     }
 

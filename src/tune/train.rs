@@ -62,13 +62,7 @@ pub fn train(corpus: &Corpus, recipe: &Recipe, mut progress: impl FnMut(Progress
     };
     let model = Llama::new(shape, &mut rng, &Device::Cpu)?;
     let vars = model.vars();
-    let parameters = ParamsAdamW {
-        lr: 0.0,
-        beta1: 0.9,
-        beta2: 0.98,
-        eps: 1e-8,
-        weight_decay: WEIGHT_DECAY,
-    };
+    let parameters = ParamsAdamW { lr: 0.0, beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: WEIGHT_DECAY };
     let mut optimizer = AdamW::new(vars.clone(), parameters)?;
     for step in 1..=recipe.steps {
         optimizer.set_learning_rate(learning_rate(recipe, step));
@@ -140,7 +134,8 @@ impl Batch {
             sequences.iter().flat_map(row).collect()
         };
         let (inputs, targets) = (padded(0), padded(1));
-        let ids = |tokens: &[Option<(u32, bool)>]| tokens.iter().map(|t| t.map_or(END, |(id, _)| id)).collect::<Vec<_>>();
+        let ids =
+            |tokens: &[Option<(u32, bool)>]| tokens.iter().map(|t| t.map_or(END, |(id, _)| id)).collect::<Vec<_>>();
         let floats = |value: fn(bool) -> f32| -> Result<Tensor, candle_core::Error> {
             let values: Vec<f32> = targets.iter().map(|t| t.map_or(0.0, |(_, answer)| value(answer))).collect();
             Tensor::from_vec(values, shape, &Device::Cpu)
@@ -229,13 +224,8 @@ mod tests {
         let corpus = corpus();
         let vocabulary = Vocabulary::learn(&corpus, 320, 0).unwrap();
         let mut rng = StdRng::seed_from_u64(0);
-        let shape = Shape {
-            vocab_size: vocabulary.tokens.len(),
-            hidden_size: 32,
-            layers: 2,
-            heads: 2,
-            feed_forward_size: 64,
-        };
+        let shape =
+            Shape { vocab_size: vocabulary.tokens.len(), hidden_size: 32, layers: 2, heads: 2, feed_forward_size: 64 };
         let model = Llama::new(shape, &mut rng, &Device::Cpu).unwrap();
         let batch = Batch::draw(&corpus, &vocabulary, 2, &mut rng).unwrap();
         let gradients = loss(&model, &batch).unwrap().0.backward().unwrap();

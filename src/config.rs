@@ -1,0 +1,300 @@
+//! File, environment and flags folded into one [`Settings`], each value knowing where it came from.
+//! Nothing else in the program reads the environment.
+
+use std::path::PathBuf;
+
+use crate::paths::Paths;
+
+/// What is wrong with the configuration or the environment.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no home folder: set HOME, or {variable} to the folder to use")]
+    NoHome { variable: &'static str },
+    #[error("cannot read {}: {source}", file.display())]
+    Read { file: PathBuf, source: std::io::Error },
+    #[error("{}: {reason}", file.display())]
+    Syntax { file: PathBuf, reason: String },
+    #[error("{origin}: {key} is not a setting; `oai config` lists them")]
+    UnknownKey { origin: String, key: String },
+    #[error("{origin}: {key} = {value} is not {expected}")]
+    BadValue { origin: String, key: &'static str, value: String, expected: String },
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File(PathBuf),
+    Environment(String),
+    Flag(&'static str),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path) => write!(f, "{}", path.display()),
+            Origin::Environment(name) => f.write_str(name),
+            Origin::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What a setting may be.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Number { min: f64, max: f64 },
+    Count { min: u64, max: u64 },
+}
+
+/// A setting: its key, its section of the file (`""` is the top), what it may be, its default.
+struct Key {
+    name: &'static str,
+    section: &'static str,
+    kind: Kind,
+    default: Option<f64>,
+}
+
+const fn key(name: &'static str, section: &'static str, kind: Kind, default: Option<f64>) -> Key {
+    Key { name, section, kind, default }
+}
+
+const ANY: Kind = Kind::Count { min: 0, max: u64::MAX };
+const POSITIVE: Kind = Kind::Count { min: 1, max: u32::MAX as u64 };
+const PENALTY: Kind = Kind::Number { min: -100.0, max: 100.0 };
+
+/// The sampling defaults are those that llama.cpp and ollama users know.
+const KEYS: &[Key] = &[
+    key("model", "", Kind::Text, None),
+    key("theme", "", Kind::Text, None),
+    key("temperature", "sampling", Kind::Number { min: 0.0, max: 100.0 }, Some(0.8)),
+    key("top_k", "sampling", ANY, Some(40.0)),
+    key("top_p", "sampling", Kind::Number { min: 0.0, max: 1.0 }, Some(0.95)),
+    key("min_p", "sampling", Kind::Number { min: 0.0, max: 1.0 }, Some(0.05)),
+    key("repeat_penalty", "sampling", Kind::Number { min: 0.01, max: 100.0 }, Some(1.0)),
+    key("presence_penalty", "sampling", PENALTY, Some(0.0)),
+    key("frequency_penalty", "sampling", PENALTY, Some(0.0)),
+    key("seed", "sampling", ANY, None),
+    key("max_tokens", "sampling", ANY, None),
+    key("context", "sampling", POSITIVE, None),
+    key("threads", "sampling", POSITIVE, None),
+];
+
+/// A value of a setting.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    Text(String),
+    Count(u64),
+    Number(f64),
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            Value::Count(n) => write!(f, "{n}"),
+            Value::Number(n) => write!(f, "{n}"),
+        }
+    }
+}
+
+/// One effective setting.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub key: &'static str,
+    pub value: Option<Value>,
+    pub origin: Origin,
+}
+
+/// Everything that the surroundings decide.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub paths: Paths,
+    /// Where the hub is; `HF_ENDPOINT`.
+    pub hub_endpoint: String,
+    pub hub_token: Option<String>,
+    /// `NO_COLOR` is set: no colour anywhere.
+    pub no_color: bool,
+    settings: Vec<Setting>,
+}
+
+impl Settings {
+    /// Reads the configuration file and the environment.
+    pub fn load() -> Result<Settings, Error> {
+        // An empty variable counts as unset, as most tools have it.
+        Settings::load_from(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    /// The same with an environment of the caller's.
+    pub fn load_from(get: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+        let paths = Paths::from_env(get)?;
+        let file_token = || std::fs::read_to_string(&paths.hf_token_file).ok().map(|t| t.trim().to_owned());
+        let implicit = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_none();
+        let mut settings = Settings {
+            hub_endpoint: get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
+            hub_token: get("HF_TOKEN").or_else(|| file_token().filter(|t| implicit && !t.is_empty())),
+            no_color: get("NO_COLOR").is_some(),
+            settings: Vec::new(),
+            paths,
+        };
+        for key in KEYS {
+            let value = key.default.map(|n| match key.kind {
+                Kind::Count { .. } => Value::Count(n as u64),
+                _ => Value::Number(n),
+            });
+            settings.settings.push(Setting { key: key.name, value, origin: Origin::Default });
+        }
+        settings.read_file(get("OAI_CONFIG").is_some())?;
+        for key in KEYS {
+            let name = format!("OAI_{}", key.name.to_uppercase());
+            if let Some(text) = get(&name) {
+                settings.set(key.name, &text, Origin::Environment(name))?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// `named` says that the user named this file: then it must be there.
+    fn read_file(&mut self, named: bool) -> Result<(), Error> {
+        let file = self.paths.config_file.clone();
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !named => return Ok(()),
+            Err(source) => return Err(Error::Read { file, source }),
+        };
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| Error::Syntax {
+            file: file.clone(),
+            reason: e.to_string().trim().replace('\n', " "),
+        })?;
+        let unknown = |key: &str| Error::UnknownKey { origin: file.display().to_string(), key: key.to_owned() };
+        for (name, value) in &table {
+            match value {
+                toml::Value::Table(section) => {
+                    for (inner, value) in section {
+                        let key = KEYS.iter().find(|k| k.section == name && k.name == inner);
+                        let key = key.ok_or_else(|| unknown(&format!("{name}.{inner}")))?;
+                        self.set(key.name, &plain(value), Origin::File(file.clone()))?;
+                    }
+                }
+                value => {
+                    let key = KEYS.iter().find(|k| k.section.is_empty() && k.name == name);
+                    let key = key.ok_or_else(|| unknown(name))?;
+                    self.set(key.name, &plain(value), Origin::File(file.clone()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets `name` from its text, if the text is what the setting may be.
+    pub fn set(&mut self, name: &str, text: &str, origin: Origin) -> Result<(), Error> {
+        let Some(index) = KEYS.iter().position(|k| k.name == name) else {
+            return Err(Error::UnknownKey { origin: origin.to_string(), key: name.to_owned() });
+        };
+        let key = &KEYS[index];
+        let (value, expected) = match key.kind {
+            Kind::Text => (Some(Value::Text(text.to_owned())), String::new()),
+            Kind::Number { min, max } => (
+                text.parse().ok().filter(|n| (min..=max).contains(n)).map(Value::Number),
+                format!("a number from {min} to {max}"),
+            ),
+            Kind::Count { min, max } => (
+                text.parse().ok().filter(|n| (min..=max).contains(n)).map(Value::Count),
+                format!("a whole number from {min} to {max}"),
+            ),
+        };
+        let value = value.ok_or_else(|| Error::BadValue {
+            origin: origin.to_string(),
+            key: key.name,
+            value: text.to_owned(),
+            expected,
+        })?;
+        self.settings[index] = Setting { key: key.name, value: Some(value), origin };
+        Ok(())
+    }
+
+    /// All settings in their order.
+    pub fn all(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    fn find(&self, name: &str) -> Option<&Value> {
+        self.settings.iter().find(|s| s.key == name)?.value.as_ref()
+    }
+
+    /// Whether `name` was set by anything but its default.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.settings.iter().any(|s| s.key == name && s.origin != Origin::Default)
+    }
+
+    /// Whether `name` was set on the command line.
+    pub fn is_flag(&self, name: &str) -> bool {
+        self.settings.iter().any(|s| s.key == name && matches!(s.origin, Origin::Flag(_)))
+    }
+
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.find(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.find(name)? {
+            Value::Number(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    pub fn count(&self, name: &str) -> Option<u64> {
+        match self.find(name)? {
+            Value::Count(n) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+fn plain(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, file).unwrap();
+        let path = path.display().to_string();
+        Settings::load_from(&|name| match name {
+            "OAI_CONFIG" => Some(path.clone()),
+            _ => environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()),
+        })
+    }
+
+    #[test]
+    fn environment_overrides_file_and_flags_override_both() {
+        let file = "model = \"a\"\n[sampling]\ntemperature = 0.5\ntop_k = 7\n";
+        let mut settings = load(file, &[("OAI_TEMPERATURE", "0.1")]).unwrap();
+        assert_eq!(settings.text("model"), Some("a"));
+        assert_eq!((settings.number("temperature"), settings.count("top_k")), (Some(0.1), Some(7)));
+        settings.set("temperature", "0", Origin::Flag("--temperature")).unwrap();
+        assert_eq!(settings.number("temperature"), Some(0.0));
+        assert!(settings.is_flag("temperature") && !settings.is_set("top_p"));
+    }
+
+    #[test]
+    fn mistakes_name_the_place_and_the_key() {
+        let error = load("[sampling]\ntemprature = 1\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("config.toml") && error.contains("sampling.temprature"), "{error}");
+        let error = load("", &[("OAI_TOP_P", "3")]).unwrap_err().to_string();
+        assert_eq!(error, "OAI_TOP_P: top_p = 3 is not a number from 0 to 1");
+        assert!(matches!(load("model = ", &[]), Err(Error::Syntax { .. })));
+    }
+}

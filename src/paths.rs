@@ -1,0 +1,45 @@
+//! Where files live: XDG folders for oai's own, the Hugging Face cache for models.
+
+use std::path::PathBuf;
+
+use etcetera::base_strategy::{BaseStrategy, Xdg};
+
+use crate::config::Error;
+
+/// Folders of this user.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// `$XDG_CONFIG_HOME/oai/config.toml`.
+    pub config_file: PathBuf,
+    /// `$XDG_DATA_HOME/oai`: history of the chat.
+    pub data_dir: PathBuf,
+    /// Hugging Face's `hub` folder, which other tools share.
+    pub hf_cache: PathBuf,
+    /// The token that `hf auth login` stores.
+    pub hf_token_file: PathBuf,
+}
+
+impl Paths {
+    /// From the environment; `get` reads a variable.
+    pub fn from_env(get: &dyn Fn(&str) -> Option<String>) -> Result<Paths, Error> {
+        let xdg = Xdg::new().ok();
+        let folder = |variable: &'static str, fallback: Option<PathBuf>| -> Result<PathBuf, Error> {
+            let given = get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+            given.or(fallback).ok_or(Error::NoHome { variable })
+        };
+        let config = folder("XDG_CONFIG_HOME", xdg.as_ref().map(Xdg::config_dir))?;
+        let data = folder("XDG_DATA_HOME", xdg.as_ref().map(Xdg::data_dir))?;
+        // <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>
+        let hf_home = match get("HF_HOME") {
+            Some(path) => PathBuf::from(path),
+            None => folder("XDG_CACHE_HOME", xdg.as_ref().map(Xdg::cache_dir))?.join("huggingface"),
+        };
+        let hf_cache = get("HF_HUB_CACHE").or(get("HUGGINGFACE_HUB_CACHE")).map(PathBuf::from);
+        Ok(Paths {
+            config_file: get("OAI_CONFIG").map_or(config.join("oai/config.toml"), PathBuf::from),
+            data_dir: data.join("oai"),
+            hf_cache: hf_cache.unwrap_or_else(|| hf_home.join("hub")),
+            hf_token_file: get("HF_TOKEN_PATH").map_or(hf_home.join("token"), PathBuf::from),
+        })
+    }
+}
