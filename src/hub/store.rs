@@ -121,7 +121,9 @@ impl Store {
         let mut left = Vec::new();
         for snapshot in children(&folder.join("snapshots"))? {
             walk(&snapshot, "", &mut left)?;
-            left.iter().for_each(|(path, _)| drop(blobs.remove(&fs::canonicalize(path).unwrap_or_default())));
+            for (path, _) in &left {
+                blobs.remove(&fs::canonicalize(path).unwrap_or_default());
+            }
         }
         for blob in blobs {
             freed += size(&blob);

@@ -1,0 +1,137 @@
+//! `oai ask`: one question, one answer.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::exit::{Input, Interrupted, Usage};
+use super::{generation, interrupt, model, output, sampling};
+use crate::config::Settings;
+use crate::engine::{Finish, Message, Prompt, Request, Role};
+
+/// Ask a question and print the answer
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The answer, and only the answer, goes to standard output as it comes.\n\nExamples:\n  oai ask \"How do I resume a pull?\"\n  oai ask -m qwen3:0.6b \"Why is the sky blue?\"\n  git diff | oai ask \"write a commit message\"\n  oai ask -f src/main.rs \"what is wrong here?\"\n  oai ask < prompt.txt\n  oai ask --json -t 0 \"Name a prime\" | jq .usage"
+)]
+pub struct Args {
+    /// The question; standard input, when piped, is added after it
+    #[arg(value_name = "PROMPT")]
+    prompt: Vec<String>,
+    /// The model: an alias, org/repo[:TAG], a path, or guide
+    #[arg(short, long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Add a text file to the prompt (repeatable)
+    #[arg(short, long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// The system message
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "raw")]
+    system: Option<String>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// Send the prompt as it is, without the chat template
+    #[arg(long)]
+    raw: bool,
+    /// Print speeds and times on standard error
+    #[arg(long)]
+    stats: bool,
+    /// With --json: token ids, and the N best log-probabilities of each generated token
+    #[arg(long, value_name = "N", requires = "json", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    logprobs: Option<u16>,
+    #[command(flatten)]
+    pub sampling: sampling::SamplingArgs,
+}
+
+pub fn run(args: &Args, settings: &Settings) -> Result<()> {
+    interrupt::install()?;
+    let text = prompt(args)?;
+    let loaded = model::load_chosen(args.model.as_deref(), settings)?;
+    let prompt = if args.raw {
+        Prompt::Raw(text)
+    } else {
+        let message = |role, content: &str| Message { role, content: content.to_owned() };
+        let system = args.system.iter().map(|text| message(Role::System, text));
+        Prompt::Messages(system.chain([message(Role::User, &text)]).collect())
+    };
+    let request = Request {
+        prompt,
+        sampling: sampling::sampling(settings, loaded.is_guide()),
+        stop: args.sampling.stop.clone(),
+        max_tokens: settings.count("max_tokens").map(|n| n as usize),
+        logprobs: args.logprobs.map(usize::from),
+    };
+    let answer = generation::run(&loaded.engine, request, !args.json)?;
+    if args.json {
+        let mut object = json!({
+            "model": loaded.name,
+            "text": answer.text,
+            "finish": answer.finish,
+            "usage": answer.usage,
+            "timings": answer.timings,
+        });
+        if args.logprobs.is_some() {
+            object["prompt_ids"] = json!(answer.prompt_ids);
+            object["token_ids"] = answer.tokens.iter().map(|t| t.id).collect();
+            object["logprobs"] = json!(answer.tokens);
+        }
+        output::line(&output::json(&object)?)?;
+    }
+    if args.stats {
+        output::note(&generation::stats(&answer));
+    }
+    if answer.finish == Finish::Cancelled { Err(Interrupted.into()) } else { Ok(()) }
+}
+
+/// The words of the command line, then the files, then standard input.
+fn prompt(args: &Args) -> Result<String> {
+    let words = args.prompt.join(" ");
+    let mut parts = Vec::new();
+    if !words.is_empty() {
+        parts.push(words);
+    }
+    for path in &args.file {
+        let bytes = std::fs::read(path).map_err(|e| Input(format!("cannot read {}: {e}", path.display())))?;
+        let text = utf8(bytes, &path.display().to_string())?;
+        parts.push(if args.raw { text } else { fenced(path, &text) });
+    }
+    if !output::stdin_is_terminal() {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(|e| Input(format!("cannot read standard input: {e}")))?;
+        let text = utf8(bytes, "standard input")?;
+        // A final line break belongs to the pipe, not to the prompt.
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        if !text.is_empty() {
+            parts.push(text.to_owned());
+        }
+    }
+    if parts.is_empty() {
+        return Err(Usage(
+            "nothing to ask: give a prompt (oai ask \"why?\"), a file (-f FILE) or pipe text in".to_owned(),
+        )
+        .into());
+    }
+    Ok(parts.join("\n\n"))
+}
+
+fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Input> {
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        Input(format!("{name} is not UTF-8 text (byte {at}); convert it first, for example with iconv"))
+    })
+}
+
+/// A file as Markdown: its name, and its text between fences longer than any inside.
+fn fenced(path: &Path, text: &str) -> String {
+    let mut fence = "```".to_owned();
+    while text.contains(&fence) {
+        fence.push('`');
+    }
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{}:\n{fence}\n{text}{end}{fence}", path.display())
+}

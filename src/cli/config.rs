@@ -1,0 +1,48 @@
+//! `oai config`: what is set, and by what.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::output;
+use crate::config::Settings;
+
+/// Show the effective settings and where each came from
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Settings come from the configuration file, are overridden by OAI_ variables, and these by flags.\n\nExamples:\n  oai config\n  OAI_TEMPERATURE=0 oai config\n  oai config --json | jq -r '.settings.model.value'"
+)]
+pub struct Args {
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let paths = [
+        ("config file", &settings.paths.config_file),
+        ("data folder", &settings.paths.data_dir),
+        ("model cache", &settings.paths.hf_cache),
+    ];
+    if args.json {
+        let values: serde_json::Map<String, serde_json::Value> = settings
+            .all()
+            .iter()
+            .map(|s| (s.key.to_owned(), json!({ "value": s.value, "origin": s.origin.to_string() })))
+            .collect();
+        let paths: serde_json::Map<_, _> =
+            paths.map(|(key, path)| (key.replace(' ', "_"), json!(path.display().to_string()))).into_iter().collect();
+        return output::line(&output::json(&json!({ "settings": values, "paths": paths }))?);
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for setting in settings.all() {
+        let value = setting.value.as_ref().map_or("-".to_owned(), ToString::to_string);
+        rows.push(vec![setting.key.to_owned(), output::neutralize(&value), setting.origin.to_string()]);
+    }
+    for (key, path) in paths {
+        rows.push(vec![key.to_owned(), path.display().to_string()]);
+    }
+    rows.push(vec!["hub".to_owned(), settings.hub_endpoint.clone()]);
+    // The first two columns are aligned; paths in the second may be long and stand alone.
+    let (with_origin, plain): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.len() == 3);
+    output::line(&format!("{}\n{}", output::table(&with_origin), output::table(&plain).trim_end()))
+}

@@ -1,0 +1,125 @@
+//! Exit codes, and the one line that says why.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use crate::{config, engine, hub, model, session, tune, weights};
+
+/// Stopped by Ctrl-C: not an error to print, only a code to return.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// The command line asks for something that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Standard input or a file cannot be used as text.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Input(pub String);
+
+/// Code, and what it means, for the man page.
+pub const CODES: &[(u8, &str)] = &[
+    (0, "success; also when the reader of a pipe went away"),
+    (1, "any other failure"),
+    (2, "usage: an unknown flag, a bad value, a missing argument"),
+    (3, "the model's name is unknown, or the model is not on this machine"),
+    (4, "the model cannot be used: damaged or truncated file, no tokenizer, unknown architecture"),
+    (5, "the prompt is longer than the context"),
+    (6, "the hub or the network failed: no connection, no permission, not found, wrong hash"),
+    (7, "input or output failed: not UTF-8, unreadable file, read-only cache, full disk"),
+    (8, "configuration or environment: bad file, bad OAI_ variable, no home folder"),
+    (130, "interrupted by Ctrl-C"),
+];
+
+/// Which code an error ends with.
+fn code(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if cause.is::<Interrupted>() {
+            return 130;
+        }
+        if cause.is::<Usage>() {
+            return 2;
+        }
+        if cause.is::<Input>() || cause.is::<std::io::Error>() || cause.is::<session::Error>() {
+            return 7;
+        }
+        if cause.is::<config::Error>() {
+            return 8;
+        }
+        if let Some(error) = cause.downcast_ref::<hub::Error>() {
+            return match error {
+                e if e.is_not_found() => 3,
+                e if e.is_disk() => 7,
+                e if e.is_usage() => 2,
+                _ => 6,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<engine::Error>() {
+            return match error {
+                engine::Error::PromptTooLong { .. } => 5,
+                engine::Error::ContextTooLong { .. } | engine::Error::EmptyPrompt => 2,
+                engine::Error::Model(model::Error::Weights(e)) => of_weights(e),
+                engine::Error::Model(_) => 4,
+                engine::Error::Stopped => 1,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<tune::Error>() {
+            return match error {
+                tune::Error::Recipe(_) => 2,
+                tune::Error::Read { .. } | tune::Error::Corpus { .. } => 7,
+                tune::Error::Weights(e) => of_weights(e),
+                tune::Error::Vocabulary(_) | tune::Error::Compute(_) => 1,
+            };
+        }
+    }
+    1
+}
+
+fn of_weights(error: &weights::Error) -> u8 {
+    match error {
+        weights::Error::Open { source, .. } if source.kind() == ErrorKind::NotFound => 3,
+        weights::Error::Open { .. } | weights::Error::Write { .. } => 7,
+        _ => 4,
+    }
+}
+
+/// Prints an error in one line and returns its code.
+pub fn of_error(error: &anyhow::Error) -> ExitCode {
+    let closed = |c: &(dyn std::error::Error + 'static)| {
+        c.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+    };
+    // The reader has what it wanted.
+    if error.chain().any(closed) {
+        return ExitCode::SUCCESS;
+    }
+    let code = code(error);
+    if code != 130 {
+        let line = format!("{error:#}").replace('\n', " ");
+        eprintln!("oai: {}", super::output::neutralize(&line));
+    }
+    ExitCode::from(code)
+}
+
+/// Prints what clap has to say: help and version go to standard output and are no error.
+pub fn of_usage(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if this fails.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+/// A fault of the program's own is one line too; `RUST_BACKTRACE=1` shows the rest.
+pub fn report_panics() {
+    let standard = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|v| v != "0") {
+            standard(info);
+            return;
+        }
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let what = info.payload_as_str().unwrap_or("unknown").replace('\n', " ");
+        eprintln!("oai: internal error at {place}: {what}; please report it (RUST_BACKTRACE=1 shows more)");
+    }));
+}

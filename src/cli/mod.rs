@@ -1,0 +1,98 @@
+//! The command line: one file a subcommand, each with its clap `Args` and its `run`.
+
+mod ask;
+mod chat;
+mod completions;
+mod config;
+mod exit;
+mod generation;
+mod interrupt;
+mod list;
+mod man;
+mod model;
+mod output;
+mod process;
+mod pull;
+mod rm;
+mod sampling;
+mod show;
+mod tune;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::Settings;
+
+/// Open-weight language models on your own machine, from the terminal
+#[derive(Debug, Parser)]
+#[command(
+    name = "oai",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  oai ask \"How do I resume a pull?\"\n  oai pull qwen3:0.6b\n  git diff | oai ask \"write a commit message\"\n  oai chat mistral-7b\n\nEvery command has examples of its own: oai COMMAND --help"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Pull(pull::Args),
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    Show(show::Args),
+    Rm(rm::Args),
+    Ask(ask::Args),
+    Chat(chat::Args),
+    Tune(tune::Args),
+    Config(config::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// The definition that help, completions and man pages are made from.
+fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// The whole program: parses the command line, runs the command, and says in the exit code how it went.
+pub fn main() -> ExitCode {
+    exit::report_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::of_usage(&error),
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::of_error(&error),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    // What needs no configuration must not fail for a bad one.
+    match command {
+        Command::Completions(args) => return completions::run(&args),
+        Command::Man(args) => return man::run(&args),
+        _ => {}
+    }
+    let mut settings = Settings::load()?;
+    if let Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) = &command {
+        sampling.apply(&mut settings)?;
+    }
+    process::prepare(settings.count("threads"));
+    match command {
+        Command::Pull(args) => pull::run(&args, &settings),
+        Command::List(args) => list::run(&args, &settings),
+        Command::Show(args) => show::run(&args, &settings),
+        Command::Rm(args) => rm::run(&args, &settings),
+        Command::Ask(args) => ask::run(&args, &settings),
+        Command::Chat(args) => chat::run(&args, settings),
+        Command::Tune(args) => tune::run(&args),
+        Command::Config(args) => config::run(&args, &settings),
+        Command::Completions(_) | Command::Man(_) => Ok(()),
+    }
+}

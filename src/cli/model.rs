@@ -1,0 +1,61 @@
+//! Which model answers.
+
+use anyhow::Result;
+
+use super::output;
+use crate::config::Settings;
+use crate::engine::{Engine, LoadOptions};
+use crate::guide;
+use crate::hub::{HubSettings, LocalModel, ModelRef, Store};
+
+/// A loaded model under the name that found it.
+pub struct Loaded {
+    pub name: String,
+    pub engine: Engine,
+}
+
+impl Loaded {
+    pub fn is_guide(&self) -> bool {
+        self.name == guide::NAME
+    }
+}
+
+pub fn hub_settings(settings: &Settings) -> HubSettings {
+    HubSettings {
+        endpoint: settings.hub_endpoint.clone(),
+        token: settings.hub_token.clone(),
+        cache_dir: settings.paths.hf_cache.clone(),
+    }
+}
+
+/// The model called `name`, on this machine.
+pub fn find(name: &str, settings: &Settings) -> Result<LocalModel> {
+    Ok(Store::new(&settings.paths.hf_cache).find(&ModelRef::parse(name)?)?)
+}
+
+/// Loads the model called `name`.
+pub fn load(name: &str, settings: &Settings) -> Result<Loaded> {
+    load_local(find(name, settings)?, settings)
+}
+
+/// Loads the named model; without a name the configured one; without that the one that came last;
+/// and on a machine that has none the guide, which says so.
+pub fn load_chosen(name: Option<&str>, settings: &Settings) -> Result<Loaded> {
+    if let Some(name) = name.or(settings.text("model")) {
+        return load(name, settings);
+    }
+    let model = Store::new(&settings.paths.hf_cache).list()?.remove(0);
+    let fallback = model.name == guide::NAME;
+    let loaded = load_local(model, settings)?;
+    if fallback {
+        output::note(
+            "oai: no model pulled yet: the built-in guide answers, and it only knows how to use oai (try: oai pull qwen3:0.6b)",
+        );
+    }
+    Ok(loaded)
+}
+
+fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
+    let options = LoadOptions { context: settings.count("context").map(|n| n as usize) };
+    Ok(Loaded { engine: Engine::load(&model.source, &options)?, name: model.name })
+}

@@ -1,0 +1,23 @@
+//! What must be settled for the whole process before any thread starts.
+
+/// Tells the libraries how many threads to use and to send nothing home. candle and rayon read the
+/// number of threads from the environment, once; hf-hub's transfer library (xet) reads its
+/// telemetry switches there.
+pub fn prepare(threads: Option<u64>) {
+    // The number of cores that this process may use; candle alone would take all there are.
+    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let threads = threads.unwrap_or(available).to_string();
+    let variables = [
+        ("CANDLE_NUM_THREADS", threads.as_str()),
+        ("RAYON_NUM_THREADS", threads.as_str()),
+        ("HF_HUB_DISABLE_TELEMETRY", "1"),
+        ("HF_XET_TELEMETRY_ENABLED", "0"),
+        ("DO_NOT_TRACK", "1"),
+        // Chunks that were fetched are in the cache already; a second copy of 10 GB is waste.
+        ("HF_XET_CHUNK_CACHE_SIZE_BYTES", "0"),
+    ];
+    for (name, value) in variables {
+        // SAFETY: `main` calls this before it starts a thread, so nobody reads the environment.
+        unsafe { std::env::set_var(name, value) };
+    }
+}

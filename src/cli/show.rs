@@ -1,0 +1,70 @@
+//! `oai show`: what a model is.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{list, model, output};
+use crate::config::Settings;
+use crate::engine;
+
+/// Show what a model is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  oai show qwen3:0.6b\n  oai show ./model.gguf --json\n  oai show guide --template")]
+pub struct Args {
+    /// The model: an alias, org/repo[:TAG], a path, or guide
+    model: String,
+    /// Print a JSON object
+    #[arg(long, conflicts_with = "template")]
+    json: bool,
+    /// Print the chat template and nothing else
+    #[arg(long)]
+    template: bool,
+}
+
+pub fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let model = model::find(&args.model, settings)?;
+    let info = engine::inspect(&model.source)?;
+    if args.template {
+        return match &info.chat_template {
+            Some(template) => output::line(&output::neutralize(template)),
+            None => anyhow::bail!("{} has no chat template: it continues text as it is", model.name),
+        };
+    }
+    let path = list::path(&model);
+    if args.json {
+        let mut object = serde_json::to_value(&info)?;
+        object["model"] = json!(model.name);
+        object["path"] = json!(path);
+        return output::line(&output::json(&object)?);
+    }
+    let template = info
+        .chat_template
+        .as_deref()
+        .map_or("none".to_owned(), |t| format!("{} characters (--template prints it)", t.chars().count()));
+    let rows = [
+        ("model", model.name),
+        ("name", info.name),
+        ("architecture", info.architecture),
+        ("parameters", parameters(info.parameters)),
+        ("quantization", info.quantization),
+        ("context", format!("{} tokens", info.context_length)),
+        ("layers", format!("{} of size {}", info.layers, info.hidden_size)),
+        ("vocabulary", format!("{} tokens", info.vocab_size)),
+        ("licence", info.license.unwrap_or_else(|| "not stated".to_owned())),
+        ("size", output::bytes(info.size_bytes)),
+        ("template", template),
+        ("path", path.unwrap_or_else(|| "inside the program".to_owned())),
+    ];
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(key, value)| vec![key.to_owned(), output::neutralize(&value)]).collect();
+    output::line(output::table(&rows).trim_end())
+}
+
+/// `7.2 B`.
+fn parameters(n: u64) -> String {
+    match n {
+        1_000_000_000.. => format!("{:.1} billion", n as f64 / 1e9),
+        1_000_000.. => format!("{:.1} million", n as f64 / 1e6),
+        _ => n.to_string(),
+    }
+}

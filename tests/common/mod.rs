@@ -1,0 +1,55 @@
+//! The real binary in a home of its own.
+
+#![allow(dead_code)] // each test file uses its part
+
+pub mod hub;
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// A folder that is home, cache and configuration at once.
+pub struct Home(tempfile::TempDir);
+
+impl Home {
+    pub fn new() -> Home {
+        Home(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// `oai` with nothing of the tester's own surroundings.
+    pub fn oai(&self, args: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("oai").unwrap();
+        command.env_clear().env("HOME", self.path()).env("PATH", "/usr/bin:/bin").args(args);
+        command.write_stdin("").timeout(std::time::Duration::from_secs(120));
+        command
+    }
+
+    /// Runs and returns exit code, standard output and standard error.
+    pub fn run(&self, args: &[&str]) -> (i32, String, String) {
+        finish(&mut self.oai(args))
+    }
+}
+
+pub fn finish(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+/// The guide's file, as a model to damage, pull and load.
+pub const GUIDE: &[u8] = include_bytes!("../../src/guide/guide.gguf");
+
+/// A one-line error that contains `words`.
+#[track_caller]
+pub fn assert_error((code, stdout, stderr): (i32, String, String), expected: i32, words: &[&str]) {
+    assert_eq!(code, expected, "{stderr}");
+    assert_eq!(stdout, "");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "one line: {stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{word:?} is not in {stderr}");
+    }
+}
