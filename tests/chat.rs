@@ -96,14 +96,18 @@ impl Terminal {
         self.writer.flush().unwrap();
     }
 
-    /// Waits until the screen shows `text`.
+    /// Waits until the screen shows `text` and, below it, an empty prompt.
     #[track_caller]
     fn wait_for(&mut self, text: &str) {
         let end = Instant::now() + Duration::from_secs(60);
-        while !self.screen.screen().contents().contains(text) {
+        loop {
+            let shown = self.screen.screen().contents();
+            if shown.contains(text) && shown.trim_end().ends_with("\n>") {
+                return;
+            }
             match self.bytes.recv_timeout(Duration::from_millis(200)) {
                 Ok(bytes) => self.screen.process(&bytes),
-                Err(_) => assert!(Instant::now() < end, "no {text:?} on:\n{}", self.screen.screen().contents()),
+                Err(_) => assert!(Instant::now() < end, "no {text:?} on:\n{shown}"),
             }
         }
     }
@@ -120,6 +124,7 @@ fn a_person_talks_interrupts_and_leaves() {
     terminal.wait_for("/undo           take back");
     // Ctrl-C at the prompt clears the line and does not leave.
     terminal.send("half a question\x03");
+    terminal.wait_for("half a question");
     terminal.send("how do I list my models\r");
     terminal.wait_for("(or `oai ls`)");
     terminal.send("\x04");

@@ -2,20 +2,17 @@
 //! `refs`, `snapshots` and, beside it, `.locks`
 //! (<https://huggingface.co/docs/huggingface_hub/guides/manage-cache>).
 //!
-//! hf-hub 1.0.0 restarts an interrupted file from zero, checks no hash, and may store the body of
-//! an error answer as the model. So only its client and its ranged streams are used; a file gets
-//! its name here, after its size and hash were checked.
+//! A file gets its name after its size and hash were checked, and not before.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt;
-use hf_hub::repository::{HFRepository, RepoTreeEntry, RepoTypeModel};
-use hf_hub::{HFClient, HFError};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use super::client::Client;
 use super::store::{self, LocalModel, Store};
 use super::{Error, HubSettings, ModelRef, files};
 
@@ -50,24 +47,13 @@ pub fn pull(
         ModelRef::Repo { repo, tag, revision, .. } => (repo, tag.as_deref(), revision.as_deref()),
     };
     let revision = options.revision.as_deref().or(revision).unwrap_or("main");
-    let endpoint = settings.endpoint.clone();
-    let connection = |reason: String| Error::Connection { endpoint: endpoint.clone(), reason };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| connection(e.to_string()))?;
-    let mut builder = HFClient::builder()
-        .endpoint(settings.endpoint.trim_end_matches('/'))
-        .cache_dir(&settings.cache_dir)
-        .retry_max_attempts(2)
-        .cache_enabled(false);
-    if let Some(token) = &settings.token {
-        builder = builder.token(token);
-    }
-    let client = builder.build().map_err(|e| connection(e.to_string()))?;
-    let (org, model) = hf_hub::split_id(repo);
+    let connection =
+        |e: std::io::Error| Error::Connection { endpoint: settings.endpoint.clone(), reason: e.to_string() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(connection)?;
     let pull = Pull {
         settings,
         repo,
-        remote: client.model(org, model),
+        client: Client::new(settings, repo)?,
         folder: settings.cache_dir.join(store::folder_name(repo)),
     };
     let chosen = runtime.block_on(pull.run(tag, revision, options.force, progress))?;
@@ -77,15 +63,14 @@ pub fn pull(
 struct Pull<'a> {
     settings: &'a HubSettings,
     repo: &'a str,
-    remote: HFRepository<RepoTypeModel>,
+    client: Client<'a>,
     folder: PathBuf,
 }
 
-/// A file as the hub describes it.
+/// A file to fetch: its path in the repository, size and the name of its blob.
 struct Remote {
     path: String,
     size: u64,
-    /// SHA-256 of large files, git's SHA-1 of small ones; the name of the blob.
     etag: String,
 }
 
@@ -97,19 +82,19 @@ impl Pull<'_> {
         force: bool,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<String>, Error> {
-        let chosen = files::choose(self.repo, &self.list(revision).await?, tag)?;
+        let chosen = files::choose(self.repo, &self.client.list(revision).await?, tag)?;
         let mut remotes = Vec::new();
         let mut commit = String::new();
         for path in &chosen {
-            let about = self.remote.get_file_metadata().filepath(path).revision(revision).send().await;
-            let about = about.map_err(|e| self.failed(e, path))?;
-            commit = about.commit_hash;
-            let whole = [40, 64].contains(&about.etag.len()) && about.etag.bytes().all(|b| b.is_ascii_hexdigit());
-            // The names become paths: nothing but what a repository can hold.
-            if !whole || !safe(path) || commit.is_empty() || !commit.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                return Err(Error::Status { what: format!("{}/{path} without a usable ETag", self.repo), status: 200 });
+            if !safe(path) {
+                return Err(Error::Malformed {
+                    file: format!("{}/{path}", self.repo),
+                    what: "leads elsewhere".to_owned(),
+                });
             }
-            remotes.push(Remote { path: path.clone(), size: about.file_size, etag: about.etag });
+            let head = self.client.head(revision, path).await?;
+            commit = head.commit;
+            remotes.push(Remote { path: path.clone(), size: head.size, etag: head.etag });
         }
         let total_bytes = remotes.iter().map(|r| r.size).sum();
         let mut before = 0;
@@ -126,19 +111,6 @@ impl Pull<'_> {
             fs::write(&reference, &commit).map_err(|source| Error::Write { path: reference, source })?;
         }
         Ok(chosen)
-    }
-
-    async fn list(&self, revision: &str) -> Result<Vec<String>, Error> {
-        let entries = self.remote.list_tree().revision(revision).recursive(true).send();
-        let entries = entries.map_err(|e| self.failed(e, revision))?;
-        let mut entries = std::pin::pin!(entries);
-        let mut files = Vec::new();
-        while let Some(entry) = entries.next().await {
-            if let RepoTreeEntry::File { path, .. } = entry.map_err(|e| self.failed(e, revision))? {
-                files.push(path);
-            }
-        }
-        Ok(files)
     }
 
     /// Brings a blob up to its full size, checks it, and gives it its name.
@@ -168,15 +140,13 @@ impl Pull<'_> {
             have = 0;
         }
         if have < remote.size {
-            let stream =
-                self.remote.download_file_stream().filename(&remote.path).revision(commit).range(have..remote.size);
-            let (length, stream) = stream.send().await.map_err(|e| self.failed(e, &remote.path))?;
-            // A server that ignores the range sends the whole file.
-            if have > 0 && length == Some(remote.size) {
+            let response = self.client.get(commit, &remote.path, have).await?;
+            // A server that does not know ranges sends the whole file.
+            if have > 0 && response.status() != reqwest::StatusCode::PARTIAL_CONTENT {
                 file.set_len(0).map_err(failed)?;
                 have = 0;
             }
-            let mut stream = std::pin::pin!(stream);
+            let mut stream = std::pin::pin!(response.bytes_stream());
             report(have);
             while let Some(bytes) = stream.next().await {
                 let bytes = match bytes {
@@ -195,7 +165,7 @@ impl Pull<'_> {
             }
             return Err(Error::Incomplete { file: remote.path.clone(), got: have, expected: remote.size });
         }
-        if hash(&partial, remote)? != remote.etag.to_lowercase() {
+        if hash(&partial, remote)? != remote.etag {
             let _ = fs::remove_file(&partial);
             return Err(Error::Hash { file: remote.path.clone() });
         }
@@ -229,36 +199,6 @@ impl Pull<'_> {
             return Ok(());
         }
         fs::copy(self.folder.join("blobs").join(&remote.etag), &link).map(drop).map_err(failed)
-    }
-
-    fn failed(&self, error: HFError, what: &str) -> Error {
-        let endpoint = self.settings.endpoint.clone();
-        let status = |status: u16| match status {
-            401 | 403 => Error::Forbidden { repo: self.repo.to_owned(), status, endpoint: endpoint.clone() },
-            404 => Error::NotFound { endpoint: endpoint.clone(), what: format!("{} {what}", self.repo) },
-            _ => Error::Status { what: format!("{} {what}", self.repo), status },
-        };
-        match error {
-            HFError::AuthRequired { .. } => status(401),
-            HFError::Forbidden { .. } => status(403),
-            HFError::RateLimited { .. } => status(429),
-            HFError::Http { context } => status(context.status.as_u16()),
-            HFError::RepoNotFound { .. } => Error::NotFound { endpoint, what: self.repo.to_owned() },
-            HFError::RevisionNotFound { revision, .. } => {
-                Error::NotFound { endpoint, what: format!("revision {revision} of {}", self.repo) }
-            }
-            HFError::EntryNotFound { path, .. } => {
-                Error::NotFound { endpoint, what: format!("{path} in {}", self.repo) }
-            }
-            other => {
-                // The innermost cause says what happened; the outer ones repeat the address.
-                let mut cause: &dyn std::error::Error = &other;
-                while let Some(inner) = cause.source() {
-                    cause = inner;
-                }
-                Error::Connection { endpoint, reason: cause.to_string() }
-            }
-        }
     }
 }
 

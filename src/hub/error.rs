@@ -30,6 +30,8 @@ pub enum Error {
     Forbidden { repo: String, status: u16, endpoint: String },
     #[error("{what}: the hub answered with status {status}; try again later")]
     Status { what: String, status: u16 },
+    #[error("the hub's answer for {file} {what}; is HF_ENDPOINT a hub?")]
+    Malformed { file: String, what: String },
     #[error("cannot reach {endpoint}: {reason}; check the connection, HF_ENDPOINT and HTTPS_PROXY, and run it again")]
     Connection { endpoint: String, reason: String },
     #[error("{file} came incomplete ({got} of {expected} bytes); run the same pull again, it goes on from there")]

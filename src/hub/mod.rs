@@ -1,6 +1,7 @@
 //! The Hugging Face hub and the models on this machine: names, download, the store.
 
 mod aliases;
+mod client;
 mod download;
 mod error;
 mod files;

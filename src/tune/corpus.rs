@@ -162,8 +162,12 @@ impl Corpus {
         let pattern = &topic.questions[rng.random_range(0..topic.questions.len())];
         let text = normalize(&pattern.sample(rng));
         let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-        if words.len() > 3 && rng.random_bool(0.25) {
-            words.remove(rng.random_range(0..words.len()));
+        if words.len() > 3 && rng.random_bool(0.4) {
+            // What is left must still say something.
+            let left: Vec<String> = words.iter().filter(|_| rng.random_bool(0.8)).cloned().collect();
+            if left.len() > 2 {
+                words = left;
+            }
         }
         if words.len() > 3 && rng.random_bool(0.15) {
             let at = rng.random_range(0..words.len() - 1);

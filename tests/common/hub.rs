@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::get;
+use futures_util::StreamExt;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -139,7 +140,7 @@ async fn resolve(
         bytes[1000] ^= 1;
     }
     let (start, end) = match range.strip_prefix("bytes=").and_then(|r| r.split_once('-')) {
-        Some((start, end)) => (start.parse().unwrap(), end.parse::<usize>().unwrap() + 1),
+        Some((start, end)) => (start.parse().unwrap(), end.parse::<usize>().map_or(bytes.len(), |end| end + 1)),
         None => (0, bytes.len()),
     };
     let part = bytes[start..end].to_vec();
@@ -150,5 +151,10 @@ async fn resolve(
     }
     let Fault::CutAfter(n) = fault else { return response.body(Body::from(part)).unwrap() };
     let pieces = [Ok(part[..n.min(part.len())].to_vec()), Err(std::io::Error::other("cut"))];
-    response.body(Body::from_stream(futures_util::stream::iter(pieces))).unwrap()
+    // A pause, or the bytes before the cut never leave the server.
+    let pieces = futures_util::stream::iter(pieces).then(async |piece: std::io::Result<Vec<u8>>| {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        piece
+    });
+    response.body(Body::from_stream(pieces)).unwrap()
 }
