@@ -27,14 +27,14 @@ impl Pattern {
     /// Parses `(a|b)` notation; unbalanced parentheses are an error.
     pub fn parse(text: &str) -> Result<Pattern, String> {
         let mut chars = text.chars().peekable();
-        let pattern = Pattern::sequence(&mut chars, 0)?;
+        let pattern = Pattern::sequence(&mut chars)?;
         match chars.next() {
             None => Ok(pattern),
             Some(c) => Err(format!("{c:?} outside parentheses in {text:?}")),
         }
     }
 
-    fn sequence(chars: &mut std::iter::Peekable<std::str::Chars>, depth: usize) -> Result<Pattern, String> {
+    fn sequence(chars: &mut std::iter::Peekable<std::str::Chars>) -> Result<Pattern, String> {
         let mut parts = Vec::new();
         let mut text = String::new();
         while let Some(c) = chars.peek().copied() {
@@ -45,9 +45,9 @@ impl Pattern {
                     if !text.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut text)));
                     }
-                    let mut choices = vec![Pattern::sequence(chars, depth + 1)?];
+                    let mut choices = vec![Pattern::sequence(chars)?];
                     while chars.next_if_eq(&'|').is_some() {
-                        choices.push(Pattern::sequence(chars, depth + 1)?);
+                        choices.push(Pattern::sequence(chars)?);
                     }
                     chars.next_if_eq(&')').ok_or("a parenthesis is not closed")?;
                     parts.push(Part::Choice(choices));

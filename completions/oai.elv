@@ -1,0 +1,207 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[oai] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'oai'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'oai'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand pull 'Download a model from the Hugging Face hub'
+            cand list 'List the models on this machine'
+            cand ls 'List the models on this machine'
+            cand show 'Show what a model is'
+            cand rm 'Delete models from this machine'
+            cand ask 'Ask a question and print the answer'
+            cand chat 'Talk with a model'
+            cand tune 'Train a small model from a corpus of questions and answers'
+            cand config 'Show the effective settings and where each came from'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Print a man page'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'oai;pull'= {
+            cand --revision 'A branch, tag or commit of the repository'
+            cand --force 'Fetch again what is already here'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;list'= {
+            cand --json 'Print a JSON array'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;ls'= {
+            cand --json 'Print a JSON array'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;show'= {
+            cand --json 'Print a JSON object'
+            cand --template 'Print the chat template and nothing else'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;rm'= {
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;ask'= {
+            cand -m 'The model: an alias, org/repo[:TAG], a path, or guide'
+            cand --model 'The model: an alias, org/repo[:TAG], a path, or guide'
+            cand -f 'Add a text file to the prompt (repeatable)'
+            cand --file 'Add a text file to the prompt (repeatable)'
+            cand -s 'The system message'
+            cand --system 'The system message'
+            cand --logprobs 'With --json: token ids, and the N best log-probabilities of each generated token'
+            cand -t 'Randomness: 0 is greedy, always the likeliest token'
+            cand --temperature 'Randomness: 0 is greedy, always the likeliest token'
+            cand --top-k 'Draw from the K likeliest tokens only; 0 is all'
+            cand --top-p 'Draw from the smallest set of tokens whose probability reaches P; 1 is all'
+            cand --min-p 'Drop tokens less likely than P times the likeliest; 0 drops none'
+            cand --repeat-penalty 'Make recent tokens less likely; 1 is off'
+            cand --presence-penalty 'Subtract X from the logit of every token generated before; 0 is off'
+            cand --frequency-penalty 'Subtract X from a token''s logit for each time it was generated; 0 is off'
+            cand --seed 'Random seed: the same seed gives the same text'
+            cand --stop 'End the answer before this text (repeatable)'
+            cand -n 'At most N tokens of answer'
+            cand --max-tokens 'At most N tokens of answer'
+            cand --context 'Tokens that prompt and answer may have together [default: what the model was trained for]'
+            cand --threads 'Processor threads [default: all that this process may use]'
+            cand --json 'Print one JSON object instead of text'
+            cand --raw 'Send the prompt as it is, without the chat template'
+            cand --stats 'Print speeds and times on standard error'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;chat'= {
+            cand -s 'The system message'
+            cand --system 'The system message'
+            cand --load 'Begin with a conversation that /save wrote'
+            cand -t 'Randomness: 0 is greedy, always the likeliest token'
+            cand --temperature 'Randomness: 0 is greedy, always the likeliest token'
+            cand --top-k 'Draw from the K likeliest tokens only; 0 is all'
+            cand --top-p 'Draw from the smallest set of tokens whose probability reaches P; 1 is all'
+            cand --min-p 'Drop tokens less likely than P times the likeliest; 0 drops none'
+            cand --repeat-penalty 'Make recent tokens less likely; 1 is off'
+            cand --presence-penalty 'Subtract X from the logit of every token generated before; 0 is off'
+            cand --frequency-penalty 'Subtract X from a token''s logit for each time it was generated; 0 is off'
+            cand --seed 'Random seed: the same seed gives the same text'
+            cand --stop 'End the answer before this text (repeatable)'
+            cand -n 'At most N tokens of answer'
+            cand --max-tokens 'At most N tokens of answer'
+            cand --context 'Tokens that prompt and answer may have together [default: what the model was trained for]'
+            cand --threads 'Processor threads [default: all that this process may use]'
+            cand --plain 'Line by line, for simple terminals (there is no other way yet)'
+            cand --stats 'Print speeds and times after each answer'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;tune'= {
+            cand --from-scratch 'Start from random weights, with a corpus: a .toml file or a folder of them'
+            cand -o 'The GGUF file to write'
+            cand --output 'The GGUF file to write'
+            cand --name 'The name that the file carries'
+            cand --seed 'Random seed: the same seed and corpus give the same file'
+            cand --steps 'Training steps'
+            cand --batch 'Questions in a step'
+            cand --learning-rate 'Peak learning rate'
+            cand --vocab 'Tokens in the vocabulary'
+            cand --dim 'Size of the hidden state'
+            cand --layers 'Layers'
+            cand --heads 'Attention heads'
+            cand --ffn 'Size of the feed-forward layer'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;config'= {
+            cand --json 'Print a JSON object'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;completions'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;man'= {
+            cand --out 'Write all pages into a folder'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;help'= {
+            cand pull 'Download a model from the Hugging Face hub'
+            cand list 'List the models on this machine'
+            cand show 'Show what a model is'
+            cand rm 'Delete models from this machine'
+            cand ask 'Ask a question and print the answer'
+            cand chat 'Talk with a model'
+            cand tune 'Train a small model from a corpus of questions and answers'
+            cand config 'Show the effective settings and where each came from'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Print a man page'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'oai;help;pull'= {
+        }
+        &'oai;help;list'= {
+        }
+        &'oai;help;show'= {
+        }
+        &'oai;help;rm'= {
+        }
+        &'oai;help;ask'= {
+        }
+        &'oai;help;chat'= {
+        }
+        &'oai;help;tune'= {
+        }
+        &'oai;help;config'= {
+        }
+        &'oai;help;completions'= {
+        }
+        &'oai;help;man'= {
+        }
+        &'oai;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

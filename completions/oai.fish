@@ -1,0 +1,129 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_oai_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_oai_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_oai_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_oai_using_subcommand
+    set -l cmd (__fish_oai_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c oai -n "__fish_oai_needs_command" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_needs_command" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_needs_command" -f -a "pull" -d 'Download a model from the Hugging Face hub'
+complete -c oai -n "__fish_oai_needs_command" -f -a "list" -d 'List the models on this machine'
+complete -c oai -n "__fish_oai_needs_command" -f -a "ls" -d 'List the models on this machine'
+complete -c oai -n "__fish_oai_needs_command" -f -a "show" -d 'Show what a model is'
+complete -c oai -n "__fish_oai_needs_command" -f -a "rm" -d 'Delete models from this machine'
+complete -c oai -n "__fish_oai_needs_command" -f -a "ask" -d 'Ask a question and print the answer'
+complete -c oai -n "__fish_oai_needs_command" -f -a "chat" -d 'Talk with a model'
+complete -c oai -n "__fish_oai_needs_command" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
+complete -c oai -n "__fish_oai_needs_command" -f -a "config" -d 'Show the effective settings and where each came from'
+complete -c oai -n "__fish_oai_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c oai -n "__fish_oai_needs_command" -f -a "man" -d 'Print a man page'
+complete -c oai -n "__fish_oai_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c oai -n "__fish_oai_using_subcommand pull" -l revision -d 'A branch, tag or commit of the repository' -r
+complete -c oai -n "__fish_oai_using_subcommand pull" -l force -d 'Fetch again what is already here'
+complete -c oai -n "__fish_oai_using_subcommand pull" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand pull" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand list" -l json -d 'Print a JSON array'
+complete -c oai -n "__fish_oai_using_subcommand list" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand list" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand ls" -l json -d 'Print a JSON array'
+complete -c oai -n "__fish_oai_using_subcommand ls" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand ls" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand show" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand show" -l template -d 'Print the chat template and nothing else'
+complete -c oai -n "__fish_oai_using_subcommand show" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand show" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand rm" -s y -l yes -d 'Do not ask'
+complete -c oai -n "__fish_oai_using_subcommand rm" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand rm" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand ask" -s m -l model -d 'The model: an alias, org/repo[:TAG], a path, or guide' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -s f -l file -d 'Add a text file to the prompt (repeatable)' -r -F
+complete -c oai -n "__fish_oai_using_subcommand ask" -s s -l system -d 'The system message' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l logprobs -d 'With --json: token ids, and the N best log-probabilities of each generated token' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -s t -l temperature -d 'Randomness: 0 is greedy, always the likeliest token' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l top-k -d 'Draw from the K likeliest tokens only; 0 is all' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l top-p -d 'Draw from the smallest set of tokens whose probability reaches P; 1 is all' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l min-p -d 'Drop tokens less likely than P times the likeliest; 0 drops none' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l repeat-penalty -d 'Make recent tokens less likely; 1 is off' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l presence-penalty -d 'Subtract X from the logit of every token generated before; 0 is off' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l frequency-penalty -d 'Subtract X from a token\'s logit for each time it was generated; 0 is off' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l seed -d 'Random seed: the same seed gives the same text' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l stop -d 'End the answer before this text (repeatable)' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -s n -l max-tokens -d 'At most N tokens of answer' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l context -d 'Tokens that prompt and answer may have together [default: what the model was trained for]' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l json -d 'Print one JSON object instead of text'
+complete -c oai -n "__fish_oai_using_subcommand ask" -l raw -d 'Send the prompt as it is, without the chat template'
+complete -c oai -n "__fish_oai_using_subcommand ask" -l stats -d 'Print speeds and times on standard error'
+complete -c oai -n "__fish_oai_using_subcommand ask" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand ask" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand chat" -s s -l system -d 'The system message' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l load -d 'Begin with a conversation that /save wrote' -r -F
+complete -c oai -n "__fish_oai_using_subcommand chat" -s t -l temperature -d 'Randomness: 0 is greedy, always the likeliest token' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l top-k -d 'Draw from the K likeliest tokens only; 0 is all' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l top-p -d 'Draw from the smallest set of tokens whose probability reaches P; 1 is all' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l min-p -d 'Drop tokens less likely than P times the likeliest; 0 drops none' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l repeat-penalty -d 'Make recent tokens less likely; 1 is off' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l presence-penalty -d 'Subtract X from the logit of every token generated before; 0 is off' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l frequency-penalty -d 'Subtract X from a token\'s logit for each time it was generated; 0 is off' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l seed -d 'Random seed: the same seed gives the same text' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l stop -d 'End the answer before this text (repeatable)' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -s n -l max-tokens -d 'At most N tokens of answer' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l context -d 'Tokens that prompt and answer may have together [default: what the model was trained for]' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l plain -d 'Line by line, for simple terminals (there is no other way yet)'
+complete -c oai -n "__fish_oai_using_subcommand chat" -l stats -d 'Print speeds and times after each answer'
+complete -c oai -n "__fish_oai_using_subcommand chat" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand chat" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand tune" -l from-scratch -d 'Start from random weights, with a corpus: a .toml file or a folder of them' -r -F
+complete -c oai -n "__fish_oai_using_subcommand tune" -s o -l output -d 'The GGUF file to write' -r -F
+complete -c oai -n "__fish_oai_using_subcommand tune" -l name -d 'The name that the file carries' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l seed -d 'Random seed: the same seed and corpus give the same file' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l steps -d 'Training steps' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l batch -d 'Questions in a step' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l learning-rate -d 'Peak learning rate' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l vocab -d 'Tokens in the vocabulary' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l dim -d 'Size of the hidden state' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l layers -d 'Layers' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l heads -d 'Attention heads' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l ffn -d 'Size of the feed-forward layer' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand tune" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand config" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand config" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand config" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand man" -l out -d 'Write all pages into a folder' -r -F
+complete -c oai -n "__fish_oai_using_subcommand man" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand man" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "pull" -d 'Download a model from the Hugging Face hub'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "list" -d 'List the models on this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "show" -d 'Show what a model is'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "rm" -d 'Delete models from this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "ask" -d 'Ask a question and print the answer'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "chat" -d 'Talk with a model'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "config" -d 'Show the effective settings and where each came from'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "man" -d 'Print a man page'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
