@@ -267,4 +267,38 @@ mod tests {
         assert!(Pattern::parse("a)").is_err());
         assert!(Pattern::parse("a|b").is_err());
     }
+
+    /// Where a text that begins at one of `starts` may end; white space counts for nothing.
+    fn ends(pattern: &Pattern, text: &[char], starts: BTreeSet<usize>) -> BTreeSet<usize> {
+        pattern.0.iter().fold(starts, |starts, part| match part {
+            Part::Text(part) => {
+                let part: Vec<char> = part.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
+                starts.into_iter().filter(|at| text[*at..].starts_with(&part)).map(|at| at + part.len()).collect()
+            }
+            Part::Choice(choices) => choices.iter().flat_map(|c| ends(c, text, starts.clone())).collect(),
+        })
+    }
+
+    #[test]
+    fn the_guide_was_taught_none_of_its_held_out_questions() {
+        #[derive(Deserialize)]
+        struct HeldOut {
+            case: Vec<Case>,
+        }
+        #[derive(Deserialize)]
+        struct Case {
+            question: String,
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+        let corpus = Corpus::read(&folder.join("corpus")).unwrap();
+        let held_out: HeldOut =
+            toml::from_str(&std::fs::read_to_string(folder.join("held_out.toml")).unwrap()).unwrap();
+        for Case { question } in held_out.case {
+            let text: Vec<char> = normalize(&question).chars().filter(|c| !c.is_whitespace()).collect();
+            for topic in &corpus.topics {
+                let taught = topic.questions.iter().any(|q| ends(q, &text, [0].into()).contains(&text.len()));
+                assert!(!taught, "{question:?} is a question of topic {}", topic.id);
+            }
+        }
+    }
 }
