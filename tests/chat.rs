@@ -133,3 +133,18 @@ fn a_person_talks_interrupts_and_leaves() {
     let history = std::fs::read_to_string(home.path().join(".local/share/oai/chat_history")).unwrap();
     assert!(history.contains("how do I list my models") && !history.contains("half"), "{history}");
 }
+
+#[test]
+fn what_is_typed_ahead_is_not_lost_and_a_begun_text_can_be_dropped() {
+    let home = Home::new();
+    let mut terminal = Terminal::start(&home, &["chat", "guide"]);
+    terminal.wait_for("Ctrl-D leaves");
+    terminal.send("/system first\r/system\r/system second\\\rline\r/system\r");
+    terminal.wait_for("second\nline");
+    let shown = terminal.screen.screen().contents();
+    assert!(shown.contains("> /system\nfirst\n"), "{shown}");
+    terminal.send("\"\"\"\rnever mind\r\x03");
+    terminal.wait_for("never mind");
+    terminal.send("/undo\r");
+    terminal.wait_for("nothing to take back");
+}

@@ -83,7 +83,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     if let Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) = &command {
         sampling.apply(&mut settings)?;
     }
-    process::prepare(settings.count("threads"));
+    // Training runs parts of a batch side by side, each on one thread.
+    process::prepare(if matches!(command, Command::Tune(_)) { Some(1) } else { settings.count("threads") });
     match command {
         Command::Pull(args) => pull::run(&args, &settings),
         Command::List(args) => list::run(&args, &settings),

@@ -50,6 +50,10 @@ const SECOND_TURNS: f64 = 0.08;
 /// tokens; the rest is learned by heart soon. Cut short, twice as many questions cost the same.
 const OPENINGS: f64 = 0.7;
 const OPENING_TOKENS: usize = 8;
+/// Parts of a batch, by length, whose gradients are computed side by side: little padding, and no
+/// thread waits for another within an operation. The number is fixed, for it decides in which order
+/// floats are summed.
+const SHARDS: usize = 4;
 
 /// Trains a model from nothing and returns it as a file to write. `progress` is called after
 /// every step.
@@ -70,9 +74,8 @@ pub fn train(corpus: &Corpus, recipe: &Recipe, mut progress: impl FnMut(Progress
     let mut optimizer = AdamW::new(vars.clone(), parameters)?;
     for step in 1..=recipe.steps {
         optimizer.set_learning_rate(learning_rate(recipe, step));
-        let batch = Batch::draw(corpus, &vocabulary, recipe.batch, &mut rng)?;
-        let (objective, loss) = loss(&model, &batch)?;
-        let mut gradients = objective.backward()?;
+        let shards = Batch::draw(corpus, &vocabulary, recipe.batch, &mut rng)?;
+        let (mut gradients, loss) = descend(&model, &vars, &shards)?;
         clip(&vars, &mut gradients)?;
         optimizer.step(&gradients)?;
         progress(Progress { step, steps: recipe.steps, loss });
@@ -116,7 +119,8 @@ struct Batch {
 }
 
 impl Batch {
-    fn draw(corpus: &Corpus, vocabulary: &Vocabulary, size: usize, rng: &mut StdRng) -> Result<Batch, Error> {
+    /// The parts of one step's batch.
+    fn draw(corpus: &Corpus, vocabulary: &Vocabulary, size: usize, rng: &mut StdRng) -> Result<Vec<Batch>, Error> {
         let (turns, answer_tokens, size) = match rng.random::<f64>() {
             x if x < OPENINGS => (1, OPENING_TOKENS, size * 2),
             x if x < OPENINGS + SECOND_TURNS => (2, usize::MAX, size.div_ceil(2)),
@@ -135,8 +139,13 @@ impl Batch {
             }
             sequences.push(sequence);
         }
+        sequences.sort_by_key(Vec::len);
+        sequences.chunks(size.div_ceil(SHARDS)).map(Batch::of).collect()
+    }
+
+    fn of(sequences: &[Vec<(u32, bool)>]) -> Result<Batch, Error> {
         let len = sequences.iter().map(Vec::len).max().unwrap_or(2) - 1;
-        let shape = (size, len);
+        let shape = (sequences.len(), len);
         let padded = |offset: usize| -> Vec<Option<(u32, bool)>> {
             let row = |s: &Vec<(u32, bool)>| (0..len).map(|i| s.get(i + offset).copied()).collect::<Vec<_>>();
             sequences.iter().flat_map(row).collect()
@@ -157,15 +166,41 @@ impl Batch {
     }
 }
 
-/// The weighted mean cross-entropy to descend, and that of the answers alone to report.
-fn loss(model: &Llama, batch: &Batch) -> Result<(Tensor, f32), Error> {
+/// The gradients of the weighted mean cross-entropy over all shards, and the mean of their answers'
+/// tokens alone, to report.
+fn descend(model: &Llama, vars: &[Var], shards: &[Batch]) -> Result<(GradStore, f32), Error> {
+    let sum = |part: fn(&Batch) -> &Tensor| -> Result<f64, candle_core::Error> {
+        shards.iter().map(|s| Ok(f64::from(part(s).sum_all()?.to_scalar::<f32>()?))).sum()
+    };
+    let (weights, answers) = (sum(|s| &s.weights)?, sum(|s| &s.answers)?);
+    let results = std::thread::scope(|scope| {
+        let run = |shard| move || -> Result<(GradStore, f32), Error> {
+            let (objective, loss) = losses(model, shard)?;
+            Ok(((objective / weights)?.backward()?, loss))
+        };
+        let threads: Vec<_> = shards.iter().map(|shard| scope.spawn(run(shard))).collect();
+        threads.into_iter().map(|t| t.join().expect("no thread panics")).collect::<Result<Vec<_>, Error>>()
+    })?;
+    let mut results = results.into_iter();
+    let (mut gradients, mut loss) = results.next().ok_or(Error::Recipe("--batch must be 1 or more".to_owned()))?;
+    for (more, shard_loss) in results {
+        for var in vars {
+            if let (Some(a), Some(b)) = (gradients.remove(var), more.get(var)) {
+                gradients.insert(var, (a + b)?);
+            }
+        }
+        loss += shard_loss;
+    }
+    Ok((gradients, loss / answers as f32))
+}
+
+/// The weighted sum of the cross-entropies to descend, and the sum over the answers alone.
+fn losses(model: &Llama, batch: &Batch) -> Result<(Tensor, f32), Error> {
     let logits = model.forward(&batch.inputs)?;
     let log_probabilities = ops::log_softmax(&logits, candle_core::D::Minus1)?;
     let nll = log_probabilities.gather(&batch.targets.unsqueeze(2)?, 2)?.squeeze(2)?.neg()?; // [batch, tokens]
-    let mean = |weights: &Tensor| -> Result<Tensor, candle_core::Error> {
-        (&nll * weights)?.sum_all()? / f64::from(weights.sum_all()?.to_scalar::<f32>()?)
-    };
-    Ok((mean(&batch.weights)?, mean(&batch.answers)?.to_scalar()?))
+    let sum = |weights: &Tensor| (&nll * weights)?.sum_all();
+    Ok((sum(&batch.weights)?, sum(&batch.answers)?.to_scalar()?))
 }
 
 /// Scales all gradients down to a norm of at most [`MAX_GRADIENT_NORM`].
@@ -236,7 +271,7 @@ mod tests {
             Shape { vocab_size: vocabulary.tokens.len(), hidden_size: 32, layers: 2, heads: 2, feed_forward_size: 64 };
         let model = Llama::new(shape, &mut rng, &Device::Cpu).unwrap();
         let batch = Batch::draw(&corpus, &vocabulary, 2, &mut rng).unwrap();
-        let gradients = loss(&model, &batch).unwrap().0.backward().unwrap();
+        let gradients = descend(&model, &model.vars(), &batch).unwrap().0;
         for (name, var) in &model.weights {
             let gradient = gradients.get(var).unwrap_or_else(|| panic!("{name} has no gradient"));
             let size = gradient.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();

@@ -18,6 +18,14 @@ pub enum Line {
     End,
 }
 
+/// One line of a text.
+enum Piece {
+    Line(String),
+    /// Ctrl-C at the prompt.
+    Abandoned,
+    End,
+}
+
 /// Where lines come from.
 pub enum Input {
     Terminal { editor: Box<DefaultEditor>, history: PathBuf },
@@ -41,54 +49,56 @@ impl Input {
         matches!(self, Input::Terminal { .. })
     }
 
-    /// The next text: lines that end in a backslash go on, and `"""` holds several.
+    /// The next text: lines that end in a backslash go on, and `"""` holds several. Ctrl-C drops what
+    /// was typed of it.
     pub fn read(&mut self) -> Result<Line> {
-        let Some(first) = self.line("> ")? else { return Ok(Line::End) };
-        let mut text = first;
-        if let Some(opened) = text.trim_start().strip_prefix(QUOTES) {
-            let mut inside = opened.to_owned();
-            while !inside.trim_end().ends_with(QUOTES) {
-                match self.line(". ")? {
-                    Some(line) => {
-                        inside.push('\n');
-                        inside.push_str(&line);
+        'text: loop {
+            let mut text = match self.line("> ")? {
+                Piece::Line(line) => line,
+                Piece::Abandoned => continue,
+                Piece::End => return Ok(Line::End),
+            };
+            let opened = text.trim_start().strip_prefix(QUOTES).map(str::to_owned);
+            if let Some(mut inside) = opened {
+                while !inside.trim_end().ends_with(QUOTES) {
+                    match self.line(". ")? {
+                        Piece::Line(line) => inside = format!("{inside}\n{line}"),
+                        Piece::Abandoned => continue 'text,
+                        Piece::End => return Ok(Line::End),
                     }
-                    None => return Ok(Line::End),
+                }
+                let inside = inside.trim_end();
+                text = inside[..inside.len() - QUOTES.len()].trim_matches('\n').to_owned();
+            } else {
+                while let Some(open) = text.strip_suffix('\\') {
+                    match self.line(". ")? {
+                        Piece::Line(line) => text = format!("{open}\n{line}"),
+                        Piece::Abandoned => continue 'text,
+                        Piece::End => return Ok(Line::End),
+                    }
                 }
             }
-            let inside = inside.trim_end();
-            text = inside[..inside.len() - QUOTES.len()].trim_matches('\n').to_owned();
-        } else {
-            while let Some(open) = text.strip_suffix('\\') {
-                match self.line(". ")? {
-                    Some(line) => text = format!("{open}\n{line}"),
-                    None => return Ok(Line::End),
-                }
-            }
+            self.remember(&text);
+            return Ok(Line::Text(text));
         }
-        self.remember(&text);
-        Ok(Line::Text(text))
     }
 
-    fn line(&mut self, prompt: &str) -> Result<Option<String>> {
+    fn line(&mut self, prompt: &str) -> Result<Piece> {
         match self {
-            Input::Terminal { editor, .. } => loop {
-                match editor.readline(prompt) {
-                    Ok(line) => return Ok(Some(line)),
-                    // Ctrl-C at the prompt clears the line.
-                    Err(ReadlineError::Interrupted) => {}
-                    Err(ReadlineError::Eof) => return Ok(None),
-                    Err(error) => return Err(error.into()),
-                }
+            Input::Terminal { editor, .. } => match editor.readline(prompt) {
+                Ok(line) => Ok(Piece::Line(line)),
+                Err(ReadlineError::Interrupted) => Ok(Piece::Abandoned),
+                Err(ReadlineError::Eof) => Ok(Piece::End),
+                Err(error) => Err(error.into()),
             },
             Input::Pipe => {
                 let mut bytes = Vec::new();
                 if std::io::stdin().lock().read_until(b'\n', &mut bytes)? == 0 {
-                    return Ok(None);
+                    return Ok(Piece::End);
                 }
                 let text = String::from_utf8(bytes)
                     .map_err(|_| exit::Input("standard input is not UTF-8 text; convert it first".to_owned()))?;
-                Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
+                Ok(Piece::Line(text.trim_end_matches(['\n', '\r']).to_owned()))
             }
         }
     }
