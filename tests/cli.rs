@@ -116,6 +116,8 @@ fn a_prompt_longer_than_the_context_says_both_numbers() {
     let long = "word ".repeat(2000);
     let (code, stdout, stderr) = finish(home.oai(&["ask"]).write_stdin(long));
     assert_error((code, stdout, stderr.lines().last().unwrap().to_owned()), 5, &["the context 512", "tokens"]);
+    let small = home.run(&["ask", "-m", "guide", "--context", "8", "how do I pull a model from the hub to my machine"]);
+    assert_error(small, 5, &["the context 8", "raise --context", "512"]);
     assert_error(home.run(&["ask", "-m", "guide", "--context", "100000", "hi"]), 2, &["100000", "512"]);
 }
 

@@ -46,6 +46,6 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
 }
 
 fn bar() -> Result<ProgressBar> {
-    let style = "{msg:!30} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let style = "{msg:!30} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
     Ok(ProgressBar::new(0).with_style(ProgressStyle::with_template(style)?))
 }
