@@ -2,7 +2,8 @@
 //!
 //! TOML, one table a topic: `[[topic]]` with `id`, `answer` and `questions`. A question is a
 //! pattern: `(a|b)` is either, `(a|)` may be absent, and they nest. A `[words]` table names
-//! patterns that all files may use as `{name}`.
+//! patterns that all files may use as `{name}`; `synonyms` lists groups of words that stand for one
+//! another in every question.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -100,12 +101,17 @@ pub struct Topic {
 #[derive(Debug)]
 pub struct Corpus {
     pub topics: Vec<Topic>,
+    /// Every word of the questions.
     words: Vec<String>,
+    /// What may be said in place of a word.
+    synonyms: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    synonyms: Vec<String>,
     #[serde(default)]
     words: BTreeMap<String, String>,
     #[serde(default)]
@@ -125,12 +131,14 @@ impl Corpus {
     pub fn read(path: &Path) -> Result<Corpus, Error> {
         let mut parsed = Vec::new();
         let mut words = BTreeMap::new();
+        let mut synonyms = Vec::new();
         for file in files(path)? {
             let name = file.display().to_string();
             let text = std::fs::read_to_string(&file).map_err(|source| Error::Read { file: name.clone(), source })?;
             let file: File = toml::from_str(&text)
                 .map_err(|e| Error::Corpus { file: name.clone(), reason: e.to_string().trim().replace('\n', " ") })?;
             words.extend(file.words);
+            synonyms.extend(file.synonyms);
             parsed.push((name, file.topic));
         }
         let mut topics = Vec::new();
@@ -145,23 +153,39 @@ impl Corpus {
             let reason = "it has no [[topic]]".to_owned();
             return Err(Error::Corpus { file: path.display().to_string(), reason });
         }
-        Ok(Corpus::new(topics))
+        Ok(Corpus::new(topics, &synonyms))
     }
 
-    pub fn new(topics: Vec<Topic>) -> Corpus {
+    /// `synonyms` are groups of words between spaces.
+    pub fn new(topics: Vec<Topic>, groups: &[String]) -> Corpus {
         let mut words = Vec::new();
         topics.iter().flat_map(|t| &t.questions).for_each(|q| q.words(&mut words));
         words.sort_unstable();
         words.dedup();
-        Corpus { topics, words }
+        let mut synonyms: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for group in groups {
+            for word in group.split_whitespace() {
+                let others = group.split_whitespace().filter(|other| *other != word);
+                synonyms.entry(word.to_owned()).or_default().extend(others.map(str::to_owned));
+            }
+        }
+        Corpus { topics, words, synonyms }
     }
 
-    /// A question of `topic` as somebody might type it: normalized as the chat template does, and
-    /// now and then with a word lost, exchanged or mistyped, so that the model learns to bear it.
+    /// A question of `topic` as somebody might type it: normalized as the chat template does, with
+    /// some words replaced by synonyms, and now and then with a word lost, exchanged or mistyped, so
+    /// that the model learns to bear it.
     pub fn question(&self, topic: &Topic, rng: &mut StdRng) -> String {
         let pattern = &topic.questions[rng.random_range(0..topic.questions.len())];
         let text = normalize(&pattern.sample(rng));
         let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+        for word in &mut words {
+            if let Some(others) = self.synonyms.get(word)
+                && rng.random_bool(0.3)
+            {
+                word.clone_from(&others[rng.random_range(0..others.len())]);
+            }
+        }
         if words.len() > 3 && rng.random_bool(0.4) {
             // What is left must still say something.
             let left: Vec<String> = words.iter().filter(|_| rng.random_bool(0.8)).cloned().collect();
@@ -185,9 +209,9 @@ impl Corpus {
     }
 }
 
-/// What the guide's chat template does to a question: lower case, no question marks.
+/// What the guide's chat template does to a question: lower case, without these marks.
 pub fn normalize(text: &str) -> String {
-    text.to_lowercase().replace(['?', '!'], "").trim().to_owned()
+    text.to_lowercase().replace(['?', '!', ','], "").trim().to_owned()
 }
 
 /// Doubles, drops or swaps a letter.
@@ -268,14 +292,23 @@ mod tests {
         assert!(Pattern::parse("a|b").is_err());
     }
 
+    /// The letters of a text in which each word is the first of its synonyms.
+    fn letters(corpus: &Corpus, text: &str) -> Vec<char> {
+        let first = |word: &str| {
+            let others = corpus.synonyms.get(word).into_iter().flatten();
+            others.map(String::as_str).chain([word]).min().unwrap().to_owned()
+        };
+        normalize(text).split_whitespace().flat_map(|word| first(word).chars().collect::<Vec<_>>()).collect()
+    }
+
     /// Where a text that begins at one of `starts` may end; white space counts for nothing.
-    fn ends(pattern: &Pattern, text: &[char], starts: BTreeSet<usize>) -> BTreeSet<usize> {
+    fn ends(corpus: &Corpus, pattern: &Pattern, text: &[char], starts: BTreeSet<usize>) -> BTreeSet<usize> {
         pattern.0.iter().fold(starts, |starts, part| match part {
             Part::Text(part) => {
-                let part: Vec<char> = part.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
+                let part = letters(corpus, part);
                 starts.into_iter().filter(|at| text[*at..].starts_with(&part)).map(|at| at + part.len()).collect()
             }
-            Part::Choice(choices) => choices.iter().flat_map(|c| ends(c, text, starts.clone())).collect(),
+            Part::Choice(choices) => choices.iter().flat_map(|c| ends(corpus, c, text, starts.clone())).collect(),
         })
     }
 
@@ -293,12 +326,15 @@ mod tests {
         let corpus = Corpus::read(&folder.join("corpus")).unwrap();
         let held_out: HeldOut =
             toml::from_str(&std::fs::read_to_string(folder.join("held_out.toml")).unwrap()).unwrap();
+        let mut taught = Vec::new();
         for Case { question } in held_out.case {
-            let text: Vec<char> = normalize(&question).chars().filter(|c| !c.is_whitespace()).collect();
+            let text = letters(&corpus, &question);
             for topic in &corpus.topics {
-                let taught = topic.questions.iter().any(|q| ends(q, &text, [0].into()).contains(&text.len()));
-                assert!(!taught, "{question:?} is a question of topic {}", topic.id);
+                if topic.questions.iter().any(|q| ends(&corpus, q, &text, [0].into()).contains(&text.len())) {
+                    taught.push(format!("{question:?} is a question of topic {}", topic.id));
+                }
             }
         }
+        assert!(taught.is_empty(), "{}", taught.join("\n"));
     }
 }

@@ -38,7 +38,7 @@ pub struct Progress {
     pub loss: f32,
 }
 
-const WEIGHT_DECAY: f64 = 0.05;
+const WEIGHT_DECAY: f64 = 0.2;
 const WARMUP_STEPS: usize = 50;
 const MAX_GRADIENT_NORM: f64 = 1.0;
 /// What a question's token counts beside an answer's.
@@ -131,7 +131,7 @@ impl Batch {
             let mut sequence = Vec::new();
             for _ in 0..turns {
                 let topic = &corpus.topics[rng.random_range(0..corpus.topics.len())];
-                let question = vocabulary.encode(&corpus.question(topic, rng))?;
+                let question = vocabulary.encode_question(&corpus.question(topic, rng), rng)?;
                 sequence.push((USER, false));
                 sequence.extend(question.into_iter().chain([END, ASSISTANT]).map(|id| (id, false)));
                 let answer = vocabulary.encode(&topic.answer)?.into_iter().chain([END]);
@@ -174,9 +174,11 @@ fn descend(model: &Llama, vars: &[Var], shards: &[Batch]) -> Result<(GradStore, 
     };
     let (weights, answers) = (sum(|s| &s.weights)?, sum(|s| &s.answers)?);
     let results = std::thread::scope(|scope| {
-        let run = |shard| move || -> Result<(GradStore, f32), Error> {
-            let (objective, loss) = losses(model, shard)?;
-            Ok(((objective / weights)?.backward()?, loss))
+        let run = |shard| {
+            move || -> Result<(GradStore, f32), Error> {
+                let (objective, loss) = losses(model, shard)?;
+                Ok(((objective / weights)?.backward()?, loss))
+            }
         };
         let threads: Vec<_> = shards.iter().map(|shard| scope.spawn(run(shard))).collect();
         threads.into_iter().map(|t| t.join().expect("no thread panics")).collect::<Result<Vec<_>, Error>>()
@@ -233,10 +235,13 @@ mod tests {
             answer: answer.to_owned(),
             questions: vec![Pattern::parse(question).unwrap()],
         };
-        Corpus::new(vec![
-            topic("pull", "how do i (fetch|get) a model", "Run `oai pull`."),
-            topic("list", "what is (here|there)", "Run `oai list`."),
-        ])
+        Corpus::new(
+            vec![
+                topic("pull", "how do i (fetch|get) a model", "Run `oai pull`."),
+                topic("list", "what is (here|there)", "Run `oai list`."),
+            ],
+            &[],
+        )
     }
 
     fn recipe(steps: usize) -> Recipe {

@@ -1,7 +1,7 @@
 //! A byte-level BPE vocabulary learned from the corpus.
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde_json::Value as Json;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -17,9 +17,12 @@ pub const USER: u32 = 1;
 pub const ASSISTANT: u32 = 2;
 
 /// The turns of a conversation as the model was trained on them. It was taught nothing of system
-/// messages, and reads questions in lower case without question marks.
-pub const CHAT_TEMPLATE: &str = "{% for message in messages %}{% if message.role == 'user' %}<|user|>{{ message.content | lower | replace('?', '') | replace('!', '') | trim }}<|end|>{% elif message.role == 'assistant' %}<|assistant|>{{ message.content | trim }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+/// messages, and reads questions in lower case without some marks. The space makes the first word the
+/// same token as anywhere else.
+pub const CHAT_TEMPLATE: &str = "{% for message in messages %}{% if message.role == 'user' %}<|user|> {{ message.content | lower | replace('?', '') | replace('!', '') | replace(',', '') | trim }}<|end|>{% elif message.role == 'assistant' %}<|assistant|>{{ message.content | trim }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
+/// Share of the words that come in two pieces.
+const SPLIT_WORDS: f64 = 0.08;
 /// Questions of each topic that the vocabulary is learned from.
 const QUESTIONS_A_TOPIC: usize = 40;
 
@@ -39,7 +42,7 @@ impl Vocabulary {
         for topic in &corpus.topics {
             // The answers' words matter most: they are what is generated.
             texts.extend(std::iter::repeat_n(topic.answer.clone(), QUESTIONS_A_TOPIC / 4));
-            texts.extend((0..QUESTIONS_A_TOPIC).map(|_| corpus.question(topic, &mut rng)));
+            texts.extend((0..QUESTIONS_A_TOPIC).map(|_| format!(" {}", corpus.question(topic, &mut rng))));
         }
         let mut tokenizer = Tokenizer::new(BPE::default());
         // GPT-2's own cut into words, as `tokenizer.ggml.pre = gpt-2` names it.
@@ -66,6 +69,23 @@ impl Vocabulary {
         };
         let merges = json["model"]["merges"].as_array().into_iter().flatten().filter_map(merge).collect();
         Ok(Vocabulary { tokenizer, tokens, merges })
+    }
+
+    /// Ids of a question. Now and then a word comes in two pieces, so that the model learns to read
+    /// words that have no token of their own.
+    pub fn encode_question(&self, question: &str, rng: &mut StdRng) -> Result<Vec<u32>, Error> {
+        let mut ids = Vec::new();
+        for word in question.split(' ') {
+            let inside: Vec<usize> = word.char_indices().map(|(at, _)| at).skip(1).collect();
+            let cut = if !inside.is_empty() && rng.random_bool(SPLIT_WORDS) {
+                inside[rng.random_range(0..inside.len())]
+            } else {
+                word.len()
+            };
+            ids.extend(self.encode(&format!(" {}", &word[..cut]))?);
+            ids.extend(self.encode(&word[cut..])?);
+        }
+        Ok(ids)
     }
 
     /// Ids of `text`, in which nothing is a control token.
