@@ -19,7 +19,7 @@ struct Case {
 }
 
 #[test]
-fn held_out_questions_get_answers_that_name_the_right_command_or_flag() {
+fn nine_of_ten_held_out_questions_name_the_right_command_or_flag() {
     let text = include_str!("../src/guide/held_out.toml");
     let cases = toml::from_str::<HeldOut>(text).unwrap().case;
     assert!(cases.len() >= 100);
@@ -42,8 +42,7 @@ fn held_out_questions_get_answers_that_name_the_right_command_or_flag() {
     });
     let wrong = wrong.into_inner().unwrap();
     println!("{} of {} right; not:\n{}", cases.len() - wrong.len(), cases.len(), wrong.join("\n"));
-    // The goal is 9 of 10. This guide reaches 102 of 120: the bound keeps what is reached.
-    assert!(wrong.len() * 20 <= cases.len() * 3, "{} of {} wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(wrong.len() * 10 <= cases.len(), "{} of {} wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Training steps
-    #[arg(long, value_name = "N", default_value_t = 1300)]
+    #[arg(long, value_name = "N", default_value_t = 2000)]
     steps: usize,
     /// Questions in a step
     #[arg(long, value_name = "N", default_value_t = 32)]

@@ -38,7 +38,7 @@ pub struct Progress {
     pub loss: f32,
 }
 
-const WEIGHT_DECAY: f64 = 0.2;
+const WEIGHT_DECAY: f64 = 0.6;
 const WARMUP_STEPS: usize = 50;
 const MAX_GRADIENT_NORM: f64 = 1.0;
 /// What a question's token counts beside an answer's.
