@@ -271,10 +271,12 @@ impl Worker {
     }
 }
 
+/// Milliseconds, to the microsecond.
 fn ms(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+    since.elapsed().as_micros() as f64 / 1000.0
 }
 
+/// Tokens a second, to two places.
 fn rate(tokens: usize, ms: f64) -> f64 {
-    if ms > 0.0 { tokens as f64 * 1000.0 / ms } else { 0.0 }
+    if ms > 0.0 { (tokens as f64 * 100_000.0 / ms).round() / 100.0 } else { 0.0 }
 }

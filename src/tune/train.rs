@@ -43,9 +43,6 @@ const WARMUP_STEPS: usize = 50;
 const MAX_GRADIENT_NORM: f64 = 1.0;
 /// What a question's token counts beside an answer's.
 const QUESTION_WEIGHT: f32 = 0.1;
-/// Share of the batches whose samples are conversations of two turns; they hold half as many, for
-/// padding one-turn samples to that length would double the work.
-const SECOND_TURNS: f64 = 0.08;
 /// Share of the batches that hold only the openings of answers. Which answer it is shows in its first
 /// tokens; the rest is learned by heart soon. Cut short, twice as many questions cost the same.
 const OPENINGS: f64 = 0.7;
@@ -121,22 +118,16 @@ struct Batch {
 impl Batch {
     /// The parts of one step's batch.
     fn draw(corpus: &Corpus, vocabulary: &Vocabulary, size: usize, rng: &mut StdRng) -> Result<Vec<Batch>, Error> {
-        let (turns, answer_tokens, size) = match rng.random::<f64>() {
-            x if x < OPENINGS => (1, OPENING_TOKENS, size * 2),
-            x if x < OPENINGS + SECOND_TURNS => (2, usize::MAX, size.div_ceil(2)),
-            _ => (1, usize::MAX, size),
-        };
+        let (answer_tokens, size) =
+            if rng.random_bool(OPENINGS) { (OPENING_TOKENS, size * 2) } else { (usize::MAX, size) };
         let mut sequences: Vec<Vec<(u32, bool)>> = Vec::with_capacity(size);
         for _ in 0..size {
-            let mut sequence = Vec::new();
-            for _ in 0..turns {
-                let topic = &corpus.topics[rng.random_range(0..corpus.topics.len())];
-                let question = vocabulary.encode_question(&corpus.question(topic, rng), rng)?;
-                sequence.push((USER, false));
-                sequence.extend(question.into_iter().chain([END, ASSISTANT]).map(|id| (id, false)));
-                let answer = vocabulary.encode(&topic.answer)?.into_iter().chain([END]);
-                sequence.extend(answer.take(answer_tokens).map(|id| (id, true)));
-            }
+            let topic = &corpus.topics[rng.random_range(0..corpus.topics.len())];
+            let question = vocabulary.encode_question(&corpus.question(topic, rng), rng)?;
+            let mut sequence = vec![(USER, false)];
+            sequence.extend(question.into_iter().chain([END, ASSISTANT]).map(|id| (id, false)));
+            let answer = vocabulary.encode(&topic.answer)?.into_iter().chain([END]);
+            sequence.extend(answer.take(answer_tokens).map(|id| (id, true)));
             sequences.push(sequence);
         }
         sequences.sort_by_key(Vec::len);

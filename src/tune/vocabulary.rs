@@ -16,10 +16,10 @@ pub const END: u32 = 0;
 pub const USER: u32 = 1;
 pub const ASSISTANT: u32 = 2;
 
-/// The turns of a conversation as the model was trained on them. It was taught nothing of system
-/// messages, and reads questions in lower case without some marks. The space makes the first word the
-/// same token as anywhere else.
-pub const CHAT_TEMPLATE: &str = "{% for message in messages %}{% if message.role == 'user' %}<|user|> {{ message.content | lower | replace('?', '') | replace('!', '') | replace(',', '') | trim }}<|end|>{% elif message.role == 'assistant' %}<|assistant|>{{ message.content | trim }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+/// What the model was trained on: the last question, for each stands alone, and nothing of system
+/// messages; in lower case without some marks. The space makes the first word the same token as
+/// anywhere else.
+pub const CHAT_TEMPLATE: &str = "{% set questions = messages | selectattr('role', 'equalto', 'user') | list %}<|user|> {{ questions[-1].content | lower | replace('?', '') | replace('!', '') | replace(',', '') | trim }}<|end|>{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
 /// Share of the words that come in two pieces.
 const SPLIT_WORDS: f64 = 0.08;

@@ -7,6 +7,7 @@ pub mod hub;
 use std::path::Path;
 
 use assert_cmd::Command;
+use oai::weights::{Bytes, Gguf, GgufWriter, Value};
 
 /// A folder that is home, cache and configuration at once.
 pub struct Home(tempfile::TempDir);
@@ -42,6 +43,20 @@ pub fn finish(command: &mut Command) -> (i32, String, String) {
 
 /// The guide's file, as a model to damage, pull and load.
 pub const GUIDE: &[u8] = include_bytes!("../../src/guide/guide.gguf");
+
+/// Writes the guide's weights with a template that keeps every turn, as a general model's does; the
+/// guide's own shows it the last question alone.
+pub fn write_model_with_memory(path: &Path) {
+    let guide = Gguf::from_bytes(Bytes::from_static(GUIDE), "guide").unwrap();
+    let mut metadata = guide.metadata;
+    let template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}<|assistant|>";
+    metadata.set("tokenizer.chat_template", Value::String(template.to_owned()));
+    let mut writer = GgufWriter::new(metadata);
+    for tensor in &guide.tensors {
+        writer.tensor(&tensor.name, &tensor.shape, tensor.dtype, tensor.data().to_vec());
+    }
+    writer.write(path).unwrap();
+}
 
 /// A one-line error that contains `words`.
 #[track_caller]
