@@ -11,7 +11,7 @@ use crate::tune::{self, Corpus, Recipe};
 /// Train a small model from a corpus of questions and answers
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The defaults are the recipe of the built-in guide.\n\nExamples:\n  oai tune --from-scratch src/guide/corpus -o guide.gguf\n  oai tune --from-scratch faq.toml -o faq.gguf --steps 500 --name faq"
+    after_help = "The defaults, with --seed 3, are the recipe of the built-in guide.\n\nExamples:\n  oai tune --from-scratch src/guide/corpus -o guide.gguf\n  oai tune --from-scratch faq.toml -o faq.gguf --steps 500 --name faq"
 )]
 pub struct Args {
     /// Start from random weights, with a corpus: a .toml file or a folder of them
