@@ -209,7 +209,7 @@ impl Corpus {
     }
 }
 
-/// What the guide's chat template does to a question: lower case, without these marks.
+/// What the guide's chat template does to a question of one line: lower case, without these marks.
 pub fn normalize(text: &str) -> String {
     text.to_lowercase().replace(['?', '!', ','], "").trim().to_owned()
 }

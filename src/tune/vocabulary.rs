@@ -17,9 +17,9 @@ pub const USER: u32 = 1;
 pub const ASSISTANT: u32 = 2;
 
 /// What the model was trained on: the last question, for each stands alone, and nothing of system
-/// messages; in lower case without some marks. The space makes the first word the same token as
-/// anywhere else.
-pub const CHAT_TEMPLATE: &str = "{% set questions = messages | selectattr('role', 'equalto', 'user') | list %}<|user|> {{ questions[-1].content | lower | replace('?', '') | replace('!', '') | replace(',', '') | trim }}<|end|>{% if add_generation_prompt %}<|assistant|>{% endif %}";
+/// messages; in lower case, on one line, without some marks. The space makes the first word the same
+/// token as anywhere else.
+pub const CHAT_TEMPLATE: &str = "{% set questions = messages | selectattr('role', 'equalto', 'user') | list %}<|user|> {{ (questions[-1].content | lower | replace('?', '') | replace('!', '') | replace(',', '')).split() | join(' ') }}<|end|>{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
 /// Share of the words that come in two pieces.
 const SPLIT_WORDS: f64 = 0.08;
