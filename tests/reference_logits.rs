@@ -94,6 +94,31 @@ fn qwen3() {
 }
 
 #[test]
+fn falcon() {
+    check_tiny("falcon");
+}
+
+#[test]
+fn gemma2() {
+    check_tiny("gemma2");
+}
+
+#[test]
+fn mixtral() {
+    check_tiny("mixtral");
+}
+
+#[test]
+fn phi3() {
+    check_tiny("phi3");
+}
+
+#[test]
+fn starcoder2() {
+    check_tiny("starcoder2");
+}
+
+#[test]
 fn stories() {
     if let Some(folder) = data("stories260K") {
         check(&folder.join("hf"), &folder.join("expected.json"));

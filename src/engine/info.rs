@@ -48,15 +48,11 @@ pub(super) fn describe(checkpoint: &Checkpoint, config: &DecoderConfig, template
     };
     let mut weights_of_type: BTreeMap<&str, u64> = BTreeMap::new();
     let mut parameters = 0;
-    let mut vocab_size = 0;
     for tensor in checkpoint.tensors() {
         parameters += tensor.elements() as u64;
         // Norms are F32 whatever the rest is.
         if tensor.shape.len() > 1 {
             *weights_of_type.entry(tensor.dtype.name()).or_default() += tensor.elements() as u64;
-        }
-        if matches!(tensor.name.as_str(), "token_embd.weight" | "model.embed_tokens.weight") {
-            vocab_size = tensor.shape[0];
         }
     }
     let most = weights_of_type.iter().max_by_key(|(_, n)| **n).map_or(TensorType::F32.name(), |(name, _)| name);
@@ -66,9 +62,9 @@ pub(super) fn describe(checkpoint: &Checkpoint, config: &DecoderConfig, template
         parameters,
         quantization: file_type.unwrap_or(most).to_owned(),
         context_length: config.context_length,
-        layers: config.layers,
+        layers: config.layers.len(),
         hidden_size: config.hidden_size,
-        vocab_size,
+        vocab_size: checkpoint.vocab_size(),
         license,
         size_bytes: checkpoint.size_bytes(),
         chat_template: template.map(|t| t.source().to_owned()),

@@ -9,7 +9,7 @@ use memmap2::Mmap;
 
 use super::{Error, TensorType};
 
-/// A whole file, mapped read-only, or bytes inside the program. Cloning shares them.
+/// A whole file, mapped read-only, bytes inside the program, or bytes made while loading. Cloning shares them.
 #[derive(Clone)]
 pub struct Bytes(Inner);
 
@@ -17,6 +17,7 @@ pub struct Bytes(Inner);
 enum Inner {
     Mapped(Arc<Mmap>),
     Static(&'static [u8]),
+    Owned(Arc<Vec<u8>>),
 }
 
 impl Bytes {
@@ -46,6 +47,7 @@ impl Deref for Bytes {
         match &self.0 {
             Inner::Mapped(map) => map,
             Inner::Static(bytes) => bytes,
+            Inner::Owned(bytes) => bytes,
         }
     }
 }
@@ -75,6 +77,13 @@ impl MappedTensor {
     pub(super) fn new(name: String, shape: Vec<usize>, dtype: TensorType, bytes: Bytes, range: Range<usize>) -> Self {
         debug_assert!(range.end <= bytes.len());
         MappedTensor { name, shape, dtype, bytes, range }
+    }
+
+    /// A tensor made from another while loading, for files that store one in a form that cannot be
+    /// used where it lies.
+    pub fn owned(name: String, shape: Vec<usize>, dtype: TensorType, bytes: Vec<u8>) -> MappedTensor {
+        let range = 0..bytes.len();
+        MappedTensor { name, shape, dtype, bytes: Bytes(Inner::Owned(Arc::new(bytes))), range }
     }
 
     /// The stored bytes.

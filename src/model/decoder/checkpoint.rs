@@ -1,19 +1,27 @@
 //! A model's tensors by name and checked shape, from GGUF or a safetensors folder alike.
 
+use std::collections::HashMap;
+
 use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
 
 use super::config::DecoderConfig;
-use super::family::hf_name;
+use super::family::FAMILIES;
 use super::linear::{Linear, Matrix, compute_type};
+use super::{from_gguf, from_json, names};
 use crate::kernels;
 use crate::model::Error;
-use crate::weights::{Bytes, Gguf, MappedTensor, SafetensorsFolder, Source};
+use crate::weights::{Bytes, Gguf, MappedTensor, SafetensorsFolder, Source, TensorType};
 
 /// Where a model comes from. Tensors are asked for by their GGUF names.
 pub enum Checkpoint {
     Gguf(Gguf),
-    Folder { config: Json, tensors: SafetensorsFolder },
+    Folder {
+        config: Json,
+        tensors: SafetensorsFolder,
+        /// The names in the files, by their normalized form.
+        names: HashMap<String, String>,
+    },
 }
 
 impl Checkpoint {
@@ -32,7 +40,9 @@ impl Checkpoint {
         let wrong = |reason: String| Error::Config { file: file.display().to_string(), reason };
         let text = std::fs::read_to_string(&file).map_err(|e| wrong(format!("cannot read it: {e}")))?;
         let config = serde_json::from_str(&text).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
-        Ok(Checkpoint::Folder { config, tensors: SafetensorsFolder::open(path)? })
+        let tensors = SafetensorsFolder::open(path)?;
+        let names = tensors.tensors().map(|t| (names::normalized(&t.name), t.name.clone())).collect();
+        Ok(Checkpoint::Folder { config, tensors, names })
     }
 
     /// The name that errors mention.
@@ -58,11 +68,16 @@ impl Checkpoint {
         }
     }
 
+    /// Rows of the embedding; 0 where there is none.
+    pub fn vocab_size(&self) -> usize {
+        self.find("token_embd.weight").map_or(0, |tensor| tensor.shape[0])
+    }
+
     pub fn config(&self) -> Result<DecoderConfig, Error> {
         match self {
-            Checkpoint::Gguf(gguf) => DecoderConfig::from_gguf(gguf),
-            Checkpoint::Folder { config, tensors } => {
-                DecoderConfig::from_json(config, &tensors.folder.join("config.json").display().to_string())
+            Checkpoint::Gguf(gguf) => from_gguf::config(gguf),
+            Checkpoint::Folder { config, tensors, .. } => {
+                from_json::config(config, &tensors.folder.join("config.json").display().to_string())
             }
         }
     }
@@ -70,8 +85,20 @@ impl Checkpoint {
     pub(super) fn find(&self, name: &str) -> Option<&MappedTensor> {
         match self {
             Checkpoint::Gguf(gguf) => gguf.tensor(name),
-            Checkpoint::Folder { tensors, .. } => tensors.tensor(&hf_name(name)?),
+            Checkpoint::Folder { tensors, names, .. } => {
+                let known = names::candidates(name).into_iter().find_map(|name| names.get(&name))?;
+                tensors.tensor(known)
+            }
         }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Whether this is a safetensors folder: some numbers mean another thing there than in GGUF.
+    pub(super) fn is_folder(&self) -> bool {
+        matches!(self, Checkpoint::Folder { .. })
     }
 
     fn require(&self, name: &str) -> Result<&MappedTensor, Error> {
@@ -86,28 +113,92 @@ impl Checkpoint {
 
     /// The matrix `name` of `columns` columns, and of `rows` rows where the caller knows them.
     pub(super) fn matrix(&self, name: &str, rows: Option<usize>, columns: usize) -> Result<Matrix, Error> {
-        let tensor = self.require(name)?;
+        self.checked_matrix(self.require(name)?.clone(), rows, columns)
+    }
+
+    fn checked_matrix(&self, tensor: MappedTensor, rows: Option<usize>, columns: usize) -> Result<Matrix, Error> {
         let [has_rows, has_columns] = tensor.shape[..] else {
-            return Err(self.wrong_shape(tensor, &[rows.unwrap_or(0), columns]));
+            return Err(self.wrong_shape(&tensor, &[rows.unwrap_or(0), columns]));
         };
         if has_columns != columns || has_rows == 0 || rows.is_some_and(|rows| rows != has_rows) {
-            return Err(self.wrong_shape(tensor, &[rows.unwrap_or(has_rows), columns]));
+            return Err(self.wrong_shape(&tensor, &[rows.unwrap_or(has_rows), columns]));
         }
         let unsupported =
             || Error::TensorType { file: self.file(), name: tensor.name.clone(), dtype: tensor.dtype.name() };
         let dtype = compute_type(tensor.dtype).ok_or_else(unsupported)?;
-        Ok(Matrix::new(tensor.clone(), dtype))
+        Ok(Matrix::new(tensor, dtype))
     }
 
-    /// A linear layer; its bias is taken when the file has one and `bias` is not `Some(false)`.
+    /// The matrices of `count` experts: one tensor `[count, rows, columns]`, or one for each.
+    pub(super) fn experts(
+        &self,
+        layer: usize,
+        part: &str,
+        count: usize,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Vec<Matrix>, Error> {
+        let Some(stacked) = self.find(&format!("blk.{layer}.{part}_exps.weight")) else {
+            return (0..count)
+                .map(|expert| self.matrix(&format!("blk.{layer}.{part}.{expert}.weight"), Some(rows), columns))
+                .collect();
+        };
+        if stacked.shape != [count, rows, columns] {
+            return Err(self.wrong_shape(stacked, &[count, rows, columns]));
+        }
+        let one = |expert: usize| {
+            let mut tensor = stacked.rows(expert..expert + 1);
+            tensor.shape.remove(0);
+            self.checked_matrix(tensor, Some(rows), columns)
+        };
+        (0..count).map(one).collect()
+    }
+
+    /// The matrix `[1, columns]`, which some files store as a vector.
+    pub(super) fn row(&self, name: &str, columns: usize) -> Result<Matrix, Error> {
+        let mut tensor = self.require(name)?.clone();
+        if tensor.shape.len() == 1 {
+            tensor.shape.insert(0, 1);
+        }
+        self.checked_matrix(tensor, Some(1), columns)
+    }
+
+    /// A linear layer; its bias is taken when the file has one.
     pub(super) fn linear(&self, stem: &str, rows: usize, columns: usize, needs_bias: bool) -> Result<Linear, Error> {
-        let weight = self.matrix(&format!("{stem}.weight"), Some(rows), columns)?;
+        let name = format!("{stem}.weight");
+        let weight = match self.transposed() {
+            true => self.transposed_matrix(&name, rows, columns)?,
+            false => self.matrix(&name, Some(rows), columns)?,
+        };
         let name = format!("{stem}.bias");
-        let bias = match needs_bias || self.find(&name).is_some() {
+        let bias = match needs_bias || self.has(&name) {
             true => Some(self.vector(&name, rows)?),
             false => None,
         };
         Ok(Linear { weight, bias })
+    }
+
+    /// Whether linear layers are stored `[in, out]`.
+    fn transposed(&self) -> bool {
+        match self {
+            Checkpoint::Gguf(_) => false,
+            Checkpoint::Folder { config, .. } => FAMILIES
+                .iter()
+                .any(|f| f.hf_transposed && f.hf_model_types.iter().any(|name| config["model_type"] == **name)),
+        }
+    }
+
+    /// The matrix `[rows, columns]` of a tensor `[columns, rows]`: a copy, in f32.
+    fn transposed_matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix, Error> {
+        let tensor = self.require(name)?;
+        if tensor.shape != [columns, rows] {
+            return Err(self.wrong_shape(tensor, &[columns, rows]));
+        }
+        let values = self.floats(tensor)?;
+        let turned = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let bytes = turned.flat_map(|(row, column)| values[column * rows + row].to_le_bytes()).collect();
+        let owned = MappedTensor::owned(tensor.name.clone(), vec![rows, columns], TensorType::F32, bytes);
+        self.checked_matrix(owned, Some(rows), columns)
     }
 
     /// A vector of `len` elements as f32.

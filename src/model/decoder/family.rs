@@ -1,4 +1,4 @@
-//! The families that the decoder runs, a row each, and the names of their tensors.
+//! The families that the decoder runs, a row each.
 //!
 //! A family that differs only in these columns is a new row; one that needs new arithmetic is a new
 //! column and a branch where [`super::Decoder`] reads it.
@@ -6,93 +6,245 @@
 /// Which components of a head RoPE turns together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RopePairs {
-    /// Components `i` and `i + rope_dim / 2` ("NeoX"; all safetensors files).
+    /// Components `i` and `i + rope_dim / 2` ("NeoX"; nearly all safetensors files).
     Halves,
     /// Components `2i` and `2i + 1` (GGUF files of Llama and Mistral, whose rows are permuted for it).
     Neighbours,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormKind {
+    /// Zhang and Sennrich, 2019, <https://arxiv.org/abs/1910.07467>.
+    Rms,
+    /// RMSNorm whose safetensors hold the weight less one (GGUF files hold the weight).
+    RmsLessOne,
+    /// Ba et al., 2016, <https://arxiv.org/abs/1607.06450>.
+    Layer,
+}
+
+/// Where a layer normalizes and adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Residual {
+    /// Each part reads a normed state: `x += attn(norm(x)); x += ffn(norm(x))`.
+    Pre,
+    /// The same, and each part's result is normed before it is added.
+    Sandwich,
+    /// Only the results are normed.
+    Post,
+    /// Both parts read the layer's input, normed together or each for itself.
+    Parallel,
+}
+
+/// RMSNorm of Q and K before RoPE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QkNorm {
+    None,
+    /// Over each head.
+    Heads,
+    /// Over all heads at once.
+    Whole,
+}
+
+/// Which layers see only a window of the tokens before them, if the file gives a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Windows {
+    Never,
+    All,
+    /// Every `n`th layer sees everything.
+    FullEvery(usize),
+}
+
+/// How safetensors store Q, K and V when they are one matrix. (GGUF files: always `Blocks`.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QkvLayout {
+    /// All of Q, all of K, all of V.
+    Blocks,
+    /// For each KV head: the heads of Q that share it, K, V.
+    Groups,
+}
+
+/// The feed-forward layer's nonlinearity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    Silu,
+    /// With the error function.
+    Gelu,
+    /// Its approximation by tanh.
+    GeluTanh,
+}
+
 /// One row: a family of decoders.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Family {
-    /// `general.architecture` of GGUF files.
+    /// `general.architecture` of GGUF files; empty where llama.cpp writes none.
     pub gguf_architecture: &'static str,
     /// `model_type` of `config.json`.
     pub hf_model_types: &'static [&'static str],
     pub gguf_rope_pairs: RopePairs,
-    /// RMSNorm over each head of Q and K before RoPE.
-    pub qk_norm: bool,
+    pub hf_rope_pairs: RopePairs,
+    pub norm: NormKind,
+    pub residual: Residual,
+    pub qk_norm: QkNorm,
     /// Q, K and V always have a bias.
     pub qkv_bias: bool,
+    pub hf_qkv: QkvLayout,
+    /// What GGUF files mean, which do not name it, and `config.json` files that do not.
+    pub activation: Activation,
+    /// The feed-forward layer multiplies with a gate.
+    pub gated: bool,
+    pub windows: Windows,
+    /// RoPE's base in windowed layers, where it is another than elsewhere.
+    pub windowed_theta: Option<f64>,
+    /// Every `n`th layer has no RoPE.
+    pub rope_free_every: Option<usize>,
+    /// Embeddings are multiplied by the square root of the hidden size.
+    pub scaled_embedding: bool,
+    /// The weights of the experts chosen for a token are scaled to sum to one.
+    pub experts_sum_to_one: bool,
+    /// Matrices of safetensors are `[in, out]`.
+    pub hf_transposed: bool,
 }
 
+/// What most rows share: the shape of Llama.
+const LLAMA: Family = Family {
+    gguf_architecture: "llama",
+    hf_model_types: &["llama"],
+    gguf_rope_pairs: RopePairs::Neighbours,
+    hf_rope_pairs: RopePairs::Halves,
+    norm: NormKind::Rms,
+    residual: Residual::Pre,
+    qk_norm: QkNorm::None,
+    qkv_bias: false,
+    hf_qkv: QkvLayout::Blocks,
+    activation: Activation::Silu,
+    gated: true,
+    windows: Windows::Never,
+    windowed_theta: None,
+    rope_free_every: None,
+    scaled_embedding: false,
+    experts_sum_to_one: true,
+    hf_transposed: false,
+};
+
+const QWEN2: Family = Family {
+    gguf_architecture: "qwen2",
+    hf_model_types: &["qwen2"],
+    gguf_rope_pairs: RopePairs::Halves,
+    qkv_bias: true,
+    ..LLAMA
+};
+
+const QWEN3: Family =
+    Family { gguf_architecture: "qwen3", hf_model_types: &["qwen3"], qk_norm: QkNorm::Heads, qkv_bias: false, ..QWEN2 };
+
+const GEMMA: Family = Family {
+    gguf_architecture: "gemma",
+    hf_model_types: &["gemma"],
+    gguf_rope_pairs: RopePairs::Halves,
+    norm: NormKind::RmsLessOne,
+    activation: Activation::GeluTanh,
+    scaled_embedding: true,
+    ..LLAMA
+};
+
+const GEMMA2: Family = Family {
+    gguf_architecture: "gemma2",
+    hf_model_types: &["gemma2"],
+    residual: Residual::Sandwich,
+    windows: Windows::FullEvery(2),
+    ..GEMMA
+};
+
+/// What the families with LayerNorm and a feed-forward layer without gate share.
+const PLAIN: Family = Family {
+    gguf_rope_pairs: RopePairs::Halves,
+    norm: NormKind::Layer,
+    activation: Activation::GeluTanh,
+    gated: false,
+    ..LLAMA
+};
+
 pub const FAMILIES: &[Family] = &[
+    LLAMA,
+    // GGUF files of these call themselves llama.
+    Family { gguf_architecture: "", hf_model_types: &["mistral", "mixtral"], windows: Windows::All, ..LLAMA },
+    Family { gguf_architecture: "mistral3", hf_model_types: &["ministral3"], windows: Windows::All, ..LLAMA },
+    QWEN2,
+    QWEN3,
+    Family { gguf_architecture: "qwen2moe", hf_model_types: &["qwen2_moe"], experts_sum_to_one: false, ..QWEN2 },
+    Family { gguf_architecture: "qwen3moe", hf_model_types: &["qwen3_moe"], ..QWEN3 },
+    GEMMA,
+    GEMMA2,
     Family {
-        gguf_architecture: "llama",
-        hf_model_types: &["llama", "mistral"],
-        gguf_rope_pairs: RopePairs::Neighbours,
-        qk_norm: false,
-        qkv_bias: false,
+        gguf_architecture: "gemma3",
+        hf_model_types: &["gemma3_text", "gemma3"],
+        qk_norm: QkNorm::Heads,
+        windows: Windows::FullEvery(6),
+        windowed_theta: Some(10_000.0),
+        ..GEMMA2
     },
+    Family { gguf_architecture: "phi2", hf_model_types: &["phi"], residual: Residual::Parallel, ..PLAIN },
     Family {
-        gguf_architecture: "qwen2",
-        hf_model_types: &["qwen2"],
+        gguf_architecture: "phi3",
+        hf_model_types: &["phi3"],
         gguf_rope_pairs: RopePairs::Halves,
-        qk_norm: false,
-        qkv_bias: true,
+        windows: Windows::All,
+        ..LLAMA
     },
     Family {
-        gguf_architecture: "qwen3",
-        hf_model_types: &["qwen3"],
-        gguf_rope_pairs: RopePairs::Halves,
-        qk_norm: true,
-        qkv_bias: false,
+        gguf_architecture: "falcon",
+        hf_model_types: &["falcon"],
+        residual: Residual::Parallel,
+        hf_qkv: QkvLayout::Groups,
+        activation: Activation::Gelu,
+        ..PLAIN
     },
+    Family { gguf_architecture: "starcoder2", hf_model_types: &["starcoder2"], windows: Windows::All, ..PLAIN },
+    Family {
+        gguf_architecture: "stablelm",
+        hf_model_types: &["stablelm"],
+        activation: Activation::Silu,
+        gated: true,
+        ..PLAIN
+    },
+    Family {
+        gguf_architecture: "gptneox",
+        hf_model_types: &["gpt_neox"],
+        residual: Residual::Parallel,
+        hf_qkv: QkvLayout::Groups,
+        activation: Activation::Gelu,
+        ..PLAIN
+    },
+    Family {
+        gguf_architecture: "gpt2",
+        hf_model_types: &["gpt2"],
+        hf_transposed: true,
+        rope_free_every: Some(1),
+        ..PLAIN
+    },
+    Family {
+        gguf_architecture: "olmo2",
+        hf_model_types: &["olmo2", "olmo3"],
+        gguf_rope_pairs: RopePairs::Halves,
+        residual: Residual::Post,
+        qk_norm: QkNorm::Whole,
+        windows: Windows::FullEvery(4),
+        ..LLAMA
+    },
+    Family { gguf_architecture: "granite", hf_model_types: &["granite"], ..LLAMA },
+    Family { gguf_architecture: "smollm3", hf_model_types: &["smollm3"], rope_free_every: Some(4), ..LLAMA },
+    Family {
+        gguf_architecture: "glm4",
+        hf_model_types: &["glm4"],
+        residual: Residual::Sandwich,
+        hf_rope_pairs: RopePairs::Neighbours,
+        ..LLAMA
+    },
+    Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];
 
 /// What is supported, for error messages: `llama, mistral, qwen2, qwen3`.
 pub fn supported() -> String {
     let names: Vec<&str> = FAMILIES.iter().flat_map(|f| f.hf_model_types).copied().collect();
     names.join(", ")
-}
-
-/// GGUF stems beside the names that Hugging Face gives the same tensors.
-const NAMES: &[(&str, &str)] = &[
-    ("token_embd", "model.embed_tokens"),
-    ("output_norm", "model.norm"),
-    ("output", "lm_head"),
-    ("attn_norm", "input_layernorm"),
-    ("attn_q", "self_attn.q_proj"),
-    ("attn_k", "self_attn.k_proj"),
-    ("attn_v", "self_attn.v_proj"),
-    ("attn_output", "self_attn.o_proj"),
-    ("attn_q_norm", "self_attn.q_norm"),
-    ("attn_k_norm", "self_attn.k_norm"),
-    ("ffn_norm", "post_attention_layernorm"),
-    ("ffn_gate", "mlp.gate_proj"),
-    ("ffn_up", "mlp.up_proj"),
-    ("ffn_down", "mlp.down_proj"),
-];
-
-/// The Hugging Face name of a GGUF tensor: `blk.3.attn_q.weight` is `model.layers.3.self_attn.q_proj.weight`.
-pub fn hf_name(gguf: &str) -> Option<String> {
-    let (stem, kind) = gguf.rsplit_once('.')?;
-    let (prefix, stem) = match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
-        Some((layer, stem)) => (format!("model.layers.{layer}."), stem),
-        None => (String::new(), stem),
-    };
-    let (_, name) = NAMES.iter().find(|(gguf, _)| *gguf == stem)?;
-    Some(format!("{prefix}{name}.{kind}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_translate() {
-        assert_eq!(hf_name("blk.3.attn_q.weight").as_deref(), Some("model.layers.3.self_attn.q_proj.weight"));
-        assert_eq!(hf_name("output.weight").as_deref(), Some("lm_head.weight"));
-        assert_eq!(hf_name("rope_freqs.weight"), None);
-    }
 }

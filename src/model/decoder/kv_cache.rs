@@ -7,7 +7,7 @@ const FIRST_CAPACITY: usize = 256;
 /// The cache of one layer.
 #[derive(Debug)]
 pub struct LayerCache {
-    /// `[kv_heads, capacity, head_dim]` each.
+    /// `[kv_heads, capacity, head_dim]` each; the two may differ in `head_dim`.
     tensors: Option<(Tensor, Tensor)>,
 }
 
@@ -19,13 +19,14 @@ impl LayerCache {
     /// Writes `k` and `v` `[kv_heads, tokens, head_dim]` at positions `at ..` and returns all keys
     /// and values up to their end as views `[kv_heads, at + tokens, head_dim]`.
     pub fn append(&mut self, at: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (kv_heads, tokens, head_dim) = k.dims3()?;
+        let (kv_heads, tokens, k_dim) = k.dims3()?;
+        let v_dim = v.dim(2)?;
         let end = at + tokens;
         let capacity = self.tensors.as_ref().map_or(0, |(k, _)| k.dims()[1]);
         if end > capacity {
-            let shape = (kv_heads, end.next_power_of_two().max(FIRST_CAPACITY), head_dim);
-            let grown_k = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
-            let grown_v = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+            let capacity = end.next_power_of_two().max(FIRST_CAPACITY);
+            let grown_k = Tensor::zeros((kv_heads, capacity, k_dim), DType::F32, &Device::Cpu)?;
+            let grown_v = Tensor::zeros((kv_heads, capacity, v_dim), DType::F32, &Device::Cpu)?;
             if let (Some((old_k, old_v)), true) = (&self.tensors, at > 0) {
                 grown_k.slice_set(&old_k.narrow(1, 0, at)?.contiguous()?, 1, 0)?;
                 grown_v.slice_set(&old_v.narrow(1, 0, at)?.contiguous()?, 1, 0)?;

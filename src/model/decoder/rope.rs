@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Result, Tensor};
 
+use super::config::Rotation;
 use super::family::RopePairs;
 
 /// How rotation frequencies differ from `theta^(-2i/dim)`.
@@ -20,6 +21,18 @@ pub enum RopeScaling {
         high_freq_factor: f64,
         original_context: f64,
     },
+    /// Peng et al., 2023, <https://arxiv.org/abs/2309.00071>: a ramp between frequencies kept and
+    /// divided, from those that turn `beta_fast` times over the original context to `beta_slow`.
+    Yarn {
+        factor: f64,
+        original_context: f64,
+        beta_fast: f64,
+        beta_slow: f64,
+        /// What cosines and sines are multiplied with.
+        magnitude: f64,
+        /// The ends of the ramp are rounded outwards to whole pairs.
+        whole_steps: bool,
+    },
     /// GGUF's `rope_freqs.weight`: a divisor for each frequency.
     Factors(Vec<f32>),
 }
@@ -27,29 +40,44 @@ pub enum RopeScaling {
 /// The rotation of a model's heads. `dim` components of each head turn; the rest stay.
 #[derive(Debug)]
 pub struct Rope {
-    pub dim: usize,
+    dim: usize,
     pairs: RopePairs,
     /// Radians a position, for each of `dim / 2` pairs.
     frequencies: Vec<f64>,
+    /// What cosines and sines are multiplied with.
+    magnitude: f64,
 }
 
 impl Rope {
-    pub fn new(dim: usize, theta: f64, pairs: RopePairs, scaling: &RopeScaling) -> Rope {
-        let plain = (0..dim / 2).map(|i| theta.powf(-2.0 * i as f64 / dim as f64));
-        let frequencies = plain
-            .enumerate()
-            .map(|(i, frequency)| match scaling {
-                RopeScaling::None => frequency,
-                RopeScaling::Linear { factor } => frequency / factor,
-                RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => {
-                    let turns = original_context * frequency / std::f64::consts::TAU;
-                    let keep = ((turns - low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0.0, 1.0);
-                    frequency * (keep + (1.0 - keep) / factor)
+    pub fn new(rotation: &Rotation) -> Rope {
+        let Rotation { theta, dim, pairs, scaling } = rotation;
+        let plain = |i: usize| theta.powf(-2.0 * i as f64 / *dim as f64);
+        // The pair that turns `turns` times over `context` positions.
+        let pair = |turns: f64, context: f64| {
+            *dim as f64 * (context / (turns * std::f64::consts::TAU)).ln() / (2.0 * theta.ln())
+        };
+        let frequency = |i: usize| match scaling {
+            RopeScaling::None => plain(i),
+            RopeScaling::Linear { factor } => plain(i) / factor,
+            RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => {
+                let turns = original_context * plain(i) / std::f64::consts::TAU;
+                let keep = ((turns - low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0.0, 1.0);
+                plain(i) * (keep + (1.0 - keep) / factor)
+            }
+            RopeScaling::Yarn { factor, original_context, beta_fast, beta_slow, whole_steps, .. } => {
+                let (mut low, mut high) = (pair(*beta_fast, *original_context), pair(*beta_slow, *original_context));
+                if *whole_steps {
+                    (low, high) = (low.floor(), high.ceil());
                 }
-                RopeScaling::Factors(divisors) => frequency / f64::from(divisors[i]),
-            })
-            .collect();
-        Rope { dim, pairs, frequencies }
+                let (low, high) = (low.max(0.0), high.min(*dim as f64 - 1.0));
+                let width = if high > low { high - low } else { 0.001 };
+                let keep = 1.0 - ((i as f64 - low) / width).clamp(0.0, 1.0);
+                plain(i) * (keep + (1.0 - keep) / factor)
+            }
+            RopeScaling::Factors(divisors) => plain(i) / f64::from(divisors[i]),
+        };
+        let magnitude = if let RopeScaling::Yarn { magnitude, .. } = scaling { *magnitude } else { 1.0 };
+        Rope { dim: *dim, pairs: *pairs, frequencies: (0..dim / 2).map(frequency).collect(), magnitude }
     }
 
     /// Cosines and sines of positions `start .. start + tokens`, each `[tokens, dim / 2]`. Angles
@@ -60,8 +88,8 @@ impl Rope {
         for position in start..start + tokens {
             for frequency in &self.frequencies {
                 let (s, c) = (position as f64 * frequency).sin_cos();
-                cos.push(c as f32);
-                sin.push(s as f32);
+                cos.push((c * self.magnitude) as f32);
+                sin.push((s * self.magnitude) as f32);
             }
         }
         let shape = (tokens, self.frequencies.len());

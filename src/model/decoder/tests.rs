@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::family::{NormKind, QkNorm};
 use super::*;
 use crate::weights::{GgufWriter, Metadata, Source, TensorType, Value};
 
@@ -15,28 +16,40 @@ const HEADS: usize = 4;
 const KV_HEADS: usize = 2;
 const FFN: usize = 96;
 const VOCAB: usize = 80;
+const LAYERS: usize = 4;
+const EXPERTS: usize = 4;
+const CONTEXT: usize = 1024;
 static RUN: AtomicBool = AtomicBool::new(false);
 
-/// A random two-layer model of `family`, its matrices stored as `dtype`.
-fn model(family: &Family, dtype: TensorType) -> Decoder {
+/// A random four-layer model of `family`, its matrices stored as `dtype`, with a sliding window
+/// where the family knows one; with experts if asked.
+fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
     let architecture = family.gguf_architecture;
     let mut metadata = Metadata::default();
     metadata.set("general.architecture", Value::String(architecture.to_owned()));
-    for (key, value) in [
-        ("block_count", 2),
+    let mut numbers = vec![
+        ("block_count", LAYERS),
         ("embedding_length", HIDDEN),
         ("feed_forward_length", FFN),
         ("attention.head_count", HEADS),
         ("attention.head_count_kv", KV_HEADS),
         ("attention.key_length", HEAD_DIM),
-        ("context_length", 128),
-    ] {
+        ("context_length", CONTEXT),
+        ("attention.sliding_window", 5),
+    ];
+    if experts {
+        numbers.extend([("expert_count", EXPERTS), ("expert_used_count", 2), ("expert_feed_forward_length", FFN)]);
+        numbers.push(("expert_shared_feed_forward_length", FFN));
+    }
+    for (key, value) in numbers {
         metadata.set(&format!("{architecture}.{key}"), Value::U32(value as u32));
     }
-    metadata.set(&format!("{architecture}.attention.layer_norm_rms_epsilon"), Value::F32(1e-5));
+    for (key, value) in [("attention.layer_norm_rms_epsilon", 1e-5), ("attn_logit_softcapping", 20.0)] {
+        metadata.set(&format!("{architecture}.{key}"), Value::F32(value));
+    }
     let mut writer = GgufWriter::new(metadata);
     let mut rng = StdRng::seed_from_u64(1);
-    let mut tensor = |name: &str, dims: &[usize]| {
+    for (name, dims) in tensors(family, experts) {
         let values: Vec<f32> = (0..dims.iter().product()).map(|_| rng.random_range(-0.3f32..0.3)).collect();
         let (dtype, bytes) = match dims.len() {
             2 if dtype == TensorType::F16 => {
@@ -44,33 +57,74 @@ fn model(family: &Family, dtype: TensorType) -> Decoder {
             }
             _ => (TensorType::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
         };
-        writer.tensor(name, dims, dtype, bytes);
-    };
-    tensor("token_embd.weight", &[VOCAB, HIDDEN]);
-    tensor("output_norm.weight", &[HIDDEN]);
-    for layer in 0..2 {
-        let name = |part: &str| format!("blk.{layer}.{part}");
-        tensor(&name("attn_norm.weight"), &[HIDDEN]);
-        tensor(&name("ffn_norm.weight"), &[HIDDEN]);
-        for (part, heads) in [("attn_q", HEADS), ("attn_k", KV_HEADS), ("attn_v", KV_HEADS)] {
-            tensor(&name(&format!("{part}.weight")), &[heads * HEAD_DIM, HIDDEN]);
-            if family.qkv_bias {
-                tensor(&name(&format!("{part}.bias")), &[heads * HEAD_DIM]);
-            }
-        }
-        if family.qk_norm {
-            tensor(&name("attn_q_norm.weight"), &[HEAD_DIM]);
-            tensor(&name("attn_k_norm.weight"), &[HEAD_DIM]);
-        }
-        tensor(&name("attn_output.weight"), &[HIDDEN, HEADS * HEAD_DIM]);
-        tensor(&name("ffn_gate.weight"), &[FFN, HIDDEN]);
-        tensor(&name("ffn_up.weight"), &[FFN, HIDDEN]);
-        tensor(&name("ffn_down.weight"), &[HIDDEN, FFN]);
+        writer.tensor(&name, &dims, dtype, bytes);
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
     writer.write(&path).unwrap();
     Decoder::load(&Checkpoint::open(&Source::Path(path)).unwrap()).unwrap()
+}
+
+/// Names and shapes of the tensors of such a model.
+fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
+    let (q_size, kv_size) = (HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM);
+    let layer_norm = family.norm == NormKind::Layer;
+    let mut all: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut tensor = |name: String, dims: &[usize]| all.push((name, dims.to_vec()));
+    let norm = |tensor: &mut dyn FnMut(String, &[usize]), stem: String, size: usize| {
+        tensor(format!("{stem}.weight"), &[size]);
+        if layer_norm {
+            tensor(format!("{stem}.bias"), &[size]);
+        }
+    };
+    tensor("token_embd.weight".to_owned(), &[VOCAB, HIDDEN]);
+    if family.rope_free_every == Some(1) {
+        tensor("position_embd.weight".to_owned(), &[CONTEXT, HIDDEN]);
+    }
+    norm(&mut tensor, "output_norm".to_owned(), HIDDEN);
+    for layer in 0..LAYERS {
+        let name = |part: &str| format!("blk.{layer}.{part}");
+        if family.residual != Residual::Post {
+            norm(&mut tensor, name("attn_norm"), HIDDEN);
+        }
+        if matches!(family.residual, Residual::Pre | Residual::Sandwich) {
+            norm(&mut tensor, name("ffn_norm"), HIDDEN);
+        }
+        if matches!(family.residual, Residual::Post | Residual::Sandwich) {
+            norm(&mut tensor, name("post_attention_norm"), HIDDEN);
+            norm(&mut tensor, name("post_ffw_norm"), HIDDEN);
+        }
+        for (part, size) in [("attn_q", q_size), ("attn_k", kv_size), ("attn_v", kv_size)] {
+            tensor(name(&format!("{part}.weight")), &[size, HIDDEN]);
+            if family.qkv_bias {
+                tensor(name(&format!("{part}.bias")), &[size]);
+            }
+        }
+        let normed = match family.qk_norm {
+            QkNorm::None => None,
+            QkNorm::Heads => Some((HEAD_DIM, HEAD_DIM)),
+            QkNorm::Whole => Some((q_size, kv_size)),
+        };
+        if let Some((q, k)) = normed {
+            tensor(name("attn_q_norm.weight"), &[q]);
+            tensor(name("attn_k_norm.weight"), &[k]);
+        }
+        tensor(name("attn_output.weight"), &[HIDDEN, q_size]);
+        let suffixes: &[&str] = if experts { &["_exps", "_shexp"] } else { &[""] };
+        for suffix in suffixes {
+            let stacked: &[usize] = if *suffix == "_exps" { &[EXPERTS] } else { &[] };
+            if family.gated {
+                tensor(name(&format!("ffn_gate{suffix}.weight")), &[stacked, &[FFN, HIDDEN]].concat());
+            }
+            tensor(name(&format!("ffn_up{suffix}.weight")), &[stacked, &[FFN, HIDDEN]].concat());
+            tensor(name(&format!("ffn_down{suffix}.weight")), &[stacked, &[HIDDEN, FFN]].concat());
+        }
+        if experts {
+            tensor(name("ffn_gate_inp.weight"), &[EXPERTS, HIDDEN]);
+            tensor(name("ffn_gate_inp_shexp.weight"), &[HIDDEN]);
+        }
+    }
+    all
 }
 
 fn tokens() -> Vec<u32> {
@@ -90,42 +144,38 @@ fn assert_same(a: &[Vec<f32>], b: &[Vec<f32>], what: &str) {
 
 #[test]
 fn prefill_decode_chunks_and_turns_give_the_same_logits_in_every_family() {
-    for family in FAMILIES {
-        for window in [None, Some(5)] {
-            for dtype in [TensorType::F32, TensorType::F16] {
-                let mut decoder = model(family, dtype);
-                for layer in &mut decoder.layers {
-                    layer.window = window;
-                }
-                let what = |how: &str| format!("{} {dtype} window {window:?}: {how}", family.gguf_architecture);
-                let tokens = tokens();
-                let whole = run(&mut decoder, &tokens);
+    for family in FAMILIES.iter().filter(|f| !f.gguf_architecture.is_empty()) {
+        let experts = family.gated && family.gguf_architecture.ends_with("moe");
+        for dtype in [TensorType::F32, TensorType::F16] {
+            let mut decoder = model(family, dtype, experts);
+            let what = |how: &str| format!("{} {dtype}: {how}", family.gguf_architecture);
+            let tokens = tokens();
+            let whole = run(&mut decoder, &tokens);
 
-                decoder.truncate(0);
-                let one_by_one: Vec<_> = tokens.iter().flat_map(|t| run(&mut decoder, &[*t])).collect();
-                assert_same(&whole, &one_by_one, &what("decode"));
+            decoder.truncate(0);
+            let one_by_one: Vec<_> = tokens.iter().flat_map(|t| run(&mut decoder, &[*t])).collect();
+            assert_same(&whole, &one_by_one, &what("decode"));
 
-                decoder.truncate(0);
-                let chunks: Vec<_> = tokens.chunks(7).flat_map(|c| run(&mut decoder, c)).collect();
-                assert_same(&whole, &chunks, &what("chunked prefill"));
+            decoder.truncate(0);
+            let chunks: Vec<_> = tokens.chunks(7).flat_map(|c| run(&mut decoder, c)).collect();
+            assert_same(&whole, &chunks, &what("chunked prefill"));
 
-                // Turns: prefill 8, decode 4, go back on 2, prefill the rest.
-                decoder.truncate(0);
-                run(&mut decoder, &tokens[..8]);
-                for wrong in [3, 1, 4, 1] {
-                    run(&mut decoder, &[wrong]);
-                }
-                decoder.truncate(8);
-                let rest = run(&mut decoder, &tokens[8..]);
-                assert_same(&whole[8..], &rest, &what("after going back"));
+            // Turns: prefill 8, decode 4, go back on 2, prefill the rest.
+            decoder.truncate(0);
+            run(&mut decoder, &tokens[..8]);
+            for wrong in [3, 1, 4, 1] {
+                run(&mut decoder, &[wrong]);
             }
+            decoder.truncate(8);
+            let rest = run(&mut decoder, &tokens[8..]);
+            assert_same(&whole[8..], &rest, &what("after going back"));
         }
     }
 }
 
 #[test]
 fn the_cache_grows_past_its_first_capacity() {
-    let mut decoder = model(&FAMILIES[0], TensorType::F32);
+    let mut decoder = model(&FAMILIES[0], TensorType::F32, false);
     let long: Vec<u32> = (0..600).map(|i| i % VOCAB as u32).collect();
     let whole = run(&mut decoder, &long);
     decoder.truncate(0);
@@ -135,7 +185,7 @@ fn the_cache_grows_past_its_first_capacity() {
 
 #[test]
 fn a_cancelled_pass_leaves_the_cache_as_it_was() {
-    let mut decoder = model(&FAMILIES[0], TensorType::F32);
+    let mut decoder = model(&FAMILIES[0], TensorType::F32, false);
     let tokens = tokens();
     let whole = run(&mut decoder, &tokens);
     decoder.truncate(10);

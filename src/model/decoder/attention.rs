@@ -1,0 +1,178 @@
+//! Attention of the new tokens over all tokens so far (Vaswani et al., 2017,
+//! <https://arxiv.org/abs/1706.03762>; grouped queries: Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
+
+use candle_core::{Device, Result, Tensor};
+
+use super::checkpoint::Checkpoint;
+use super::config::DecoderConfig;
+use super::family::{NormKind, QkNorm, QkvLayout};
+use super::kv_cache::LayerCache;
+use super::linear::Linear;
+use super::norm::Norm;
+use super::rope::Rope;
+use crate::model::Error;
+
+/// The attention of one layer.
+pub struct Attention {
+    qkv: Qkv,
+    /// Of Q and of K.
+    norms: Option<(Norm, Norm)>,
+    output: Linear,
+    heads: usize,
+    kv_heads: usize,
+    head_dim: usize,
+    scale: f64,
+    cap: Option<f64>,
+    pub(super) window: Option<usize>,
+    rotation: Option<usize>,
+}
+
+/// One a layer: the size of a variant costs nothing.
+#[allow(clippy::large_enum_variant)]
+enum Qkv {
+    Apart(Linear, Linear, Linear),
+    Fused(Linear, QkvLayout),
+}
+
+impl Attention {
+    pub fn load(
+        checkpoint: &Checkpoint,
+        config: &DecoderConfig,
+        layer: usize,
+    ) -> std::result::Result<Attention, Error> {
+        let name = |part: &str| format!("blk.{layer}.{part}");
+        let DecoderConfig { family, hidden_size, heads, kv_heads, head_dim, .. } = *config;
+        let (q_size, kv_size) = (heads * head_dim, kv_heads * head_dim);
+        let linear = |part: &str, rows: usize| checkpoint.linear(&name(part), rows, hidden_size, family.qkv_bias);
+        let qkv = if checkpoint.has(&name("attn_qkv.weight")) {
+            let layout = if checkpoint.is_folder() { family.hf_qkv } else { QkvLayout::Blocks };
+            Qkv::Fused(linear("attn_qkv", q_size + 2 * kv_size)?, layout)
+        } else {
+            Qkv::Apart(linear("attn_q", q_size)?, linear("attn_k", kv_size)?, linear("attn_v", kv_size)?)
+        };
+        let kind = if family.norm == NormKind::Layer { NormKind::Rms } else { family.norm };
+        let norm = |part: &str, size: usize| Norm::load(checkpoint, &name(part), size, kind, config.norm_eps);
+        let norms = match family.qk_norm {
+            QkNorm::None => None,
+            QkNorm::Heads => Some((norm("attn_q_norm", head_dim)?, norm("attn_k_norm", head_dim)?)),
+            QkNorm::Whole => Some((norm("attn_q_norm", q_size)?, norm("attn_k_norm", kv_size)?)),
+        };
+        Ok(Attention {
+            qkv,
+            norms,
+            output: checkpoint.linear(&name("attn_output"), hidden_size, q_size, false)?,
+            heads,
+            kv_heads,
+            head_dim,
+            scale: config.scales.attention,
+            cap: config.scales.attention_cap,
+            window: config.layers[layer].window,
+            rotation: config.layers[layer].rotation,
+        })
+    }
+
+    /// `x` `[tokens, hidden]`, already normed, to `[tokens, hidden]`. Keys and values are added to `cache`.
+    pub fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> Result<Tensor> {
+        let Attention { heads, kv_heads, head_dim, .. } = *self;
+        let tokens = pass.tokens;
+        let (mut q, mut k, v) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
+        if let Some((q_norm, k_norm)) = &self.norms {
+            q = normed(&q, q_norm)?;
+            k = normed(&k, k_norm)?;
+        }
+        let (mut q, mut k) = (q.transpose(0, 1)?, k.transpose(0, 1)?);
+        if let Some(rotation) = self.rotation {
+            let (rope, angles) = &pass.rotations[rotation];
+            q = rope.apply(&q, angles)?;
+            k = rope.apply(&k, angles)?;
+        }
+        if let Some(scales) = &pass.position_scales {
+            q = q.broadcast_mul(scales)?;
+        }
+        let (k, v) = cache.append(pass.past, &k, &v.transpose(0, 1)?)?; // [kv_heads, past + tokens, head_dim]
+
+        // The heads that share a KV head are stacked along the tokens, so that K and V are not repeated.
+        let group = heads / kv_heads;
+        let q = (q.contiguous()?.reshape((kv_heads, group * tokens, head_dim))? * self.scale)?;
+        let mut scores = q.matmul(&k.transpose(1, 2)?)?; // [kv_heads, group * tokens, past + tokens]
+        if let Some(cap) = self.cap {
+            scores = soft_cap(&scores, cap)?;
+        }
+        if let Some(mask) = pass.mask(self.window)? {
+            let len = pass.past + tokens;
+            scores = scores.reshape((heads, tokens, len))?.broadcast_add(&mask)?;
+            scores = scores.reshape((kv_heads, group * tokens, len))?;
+        }
+        let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+        let out = weights.matmul(&v)?; // [kv_heads, group * tokens, head_dim]
+        let out = out.reshape((heads, tokens, head_dim))?.transpose(0, 1)?;
+        self.output.forward(&out.reshape((tokens, heads * head_dim))?)
+    }
+
+    fn project(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
+        let Attention { heads, kv_heads, head_dim, .. } = *self;
+        let tokens = x.dim(0)?;
+        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, head_dim));
+        match &self.qkv {
+            Qkv::Apart(q, k, v) => {
+                Ok((split(q.forward(x)?, heads)?, split(k.forward(x)?, kv_heads)?, split(v.forward(x)?, kv_heads)?))
+            }
+            Qkv::Fused(qkv, QkvLayout::Blocks) => {
+                let qkv = split(qkv.forward(x)?, heads + 2 * kv_heads)?;
+                let part = |start: usize, heads: usize| qkv.narrow(1, start, heads)?.contiguous();
+                Ok((part(0, heads)?, part(heads, kv_heads)?, part(heads + kv_heads, kv_heads)?))
+            }
+            Qkv::Fused(qkv, QkvLayout::Groups) => {
+                let group = heads / kv_heads;
+                let qkv = qkv.forward(x)?.reshape((tokens, kv_heads, group + 2, head_dim))?;
+                let part =
+                    |start: usize, count: usize| split(qkv.narrow(2, start, count)?.contiguous()?, kv_heads * count);
+                Ok((part(0, group)?, part(group, 1)?, part(group + 1, 1)?))
+            }
+        }
+    }
+}
+
+/// `x` `[tokens, heads, head_dim]` normed over each head, or over all when the norm is that wide.
+fn normed(x: &Tensor, norm: &Norm) -> Result<Tensor> {
+    let (tokens, heads, head_dim) = x.dims3()?;
+    if norm.size() == head_dim {
+        return norm.forward(&x.contiguous()?);
+    }
+    norm.forward(&x.reshape((tokens, heads * head_dim))?)?.reshape((tokens, heads, head_dim))
+}
+
+/// `cap * tanh(x / cap)`.
+pub fn soft_cap(x: &Tensor, cap: f64) -> Result<Tensor> {
+    (x / cap)?.tanh()? * cap
+}
+
+/// What all layers of one forward pass share.
+pub struct Pass<'a> {
+    /// Tokens before those of this pass.
+    pub past: usize,
+    pub tokens: usize,
+    /// Each rotation with the angles of this pass's positions.
+    pub rotations: Vec<(&'a Rope, (Tensor, Tensor))>,
+    /// `[1, tokens, 1]`.
+    pub position_scales: Option<Tensor>,
+}
+
+impl Pass<'_> {
+    /// `[tokens, past + tokens]` of 0 and minus infinity, or `None` when every token sees all.
+    fn mask(&self, window: Option<usize>) -> Result<Option<Tensor>> {
+        let len = self.past + self.tokens;
+        if self.tokens == 1 && window.is_none_or(|window| window >= len) {
+            return Ok(None);
+        }
+        let mut mask = vec![0f32; self.tokens * len];
+        for (token, row) in mask.chunks_mut(len).enumerate() {
+            let position = self.past + token;
+            row[position + 1..].fill(f32::NEG_INFINITY);
+            if let Some(window) = window {
+                row[..(position + 1).saturating_sub(window)].fill(f32::NEG_INFINITY);
+            }
+        }
+        Ok(Some(Tensor::from_vec(mask, (self.tokens, len), &Device::Cpu)?))
+    }
+}

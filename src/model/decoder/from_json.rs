@@ -1,0 +1,280 @@
+//! A decoder's shape from Hugging Face's `config.json`.
+//!
+//! Keys: the `configuration_*.py` of each family in <https://github.com/huggingface/transformers>.
+
+use serde_json::Value as Json;
+
+use super::config::{DecoderConfig, Experts, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales};
+use super::family::{Activation, FAMILIES, Family, Residual, Windows, supported};
+use super::rope::RopeScaling;
+use crate::model::Error;
+
+/// The configuration that `json` describes; `file` is what errors mention.
+pub fn config(json: &Json, file: &str) -> Result<DecoderConfig, Error> {
+    Reader::new(json, file)?.config()
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    /// The text model's part, where the model also sees.
+    json: &'a Json,
+    architecture: &'a str,
+    family: &'static Family,
+}
+
+impl<'a> Reader<'a> {
+    fn new(json: &'a Json, file: &'a str) -> Result<Reader<'a>, Error> {
+        let reason = || "it has no model_type".to_owned();
+        let json = if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json };
+        let architecture =
+            json["model_type"].as_str().ok_or_else(|| Error::Config { file: file.to_owned(), reason: reason() })?;
+        let family = FAMILIES.iter().find(|f| f.hf_model_types.contains(&architecture)).ok_or_else(|| {
+            let what = format!("architecture {architecture:?}");
+            Error::Unsupported { file: file.to_owned(), what, supported: supported() }
+        })?;
+        Ok(Reader { file, json, architecture, family })
+    }
+
+    fn wrong(&self, reason: String) -> Error {
+        Error::Config { file: self.file.to_owned(), reason }
+    }
+
+    fn unsupported(&self, what: String) -> Error {
+        let what = format!("{what} in {:?}", self.architecture);
+        Error::Unsupported { file: self.file.to_owned(), what, supported: supported() }
+    }
+
+    /// The first of `names` that is a number.
+    fn number(&self, names: &[&str]) -> Option<usize> {
+        names.iter().find_map(|name| self.json[*name].as_u64()).map(|v| v as usize)
+    }
+
+    fn required(&self, names: &[&str]) -> Result<usize, Error> {
+        self.number(names).ok_or_else(|| self.wrong(format!("it has no {}", names[0])))
+    }
+
+    fn float(&self, names: &[&str]) -> Option<f64> {
+        names.iter().find_map(|name| self.json[*name].as_f64())
+    }
+
+    fn config(&self) -> Result<DecoderConfig, Error> {
+        let json = self.json;
+        if !json["quantization_config"].is_null() {
+            let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("unknown");
+            return Err(self.unsupported(format!("quantization {method:?} of safetensors")));
+        }
+        let unheard_of = ["alibi", "qk_layernorm", "add_cross_attention"];
+        if let Some(what) = unheard_of.iter().find(|name| json[**name] == true) {
+            return Err(self.unsupported(format!("{what:?}")));
+        }
+        let hidden_size = self.required(&["hidden_size", "n_embd"])?;
+        let heads = self.required(&["num_attention_heads", "n_head"])?;
+        let head_dim = self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1));
+        let experts = self.experts()?;
+        let feed_forward_size =
+            self.number(&["intermediate_size", "ffn_hidden_size", "n_inner"]).unwrap_or(4 * hidden_size);
+        let rotations = self.rotations(head_dim)?;
+        DecoderConfig {
+            family: self.family,
+            architecture: self.architecture.to_owned(),
+            hidden_size,
+            feed_forward_size,
+            heads,
+            kv_heads: self.kv_heads(heads),
+            head_dim,
+            context_length: self.required(&["max_position_embeddings", "n_positions"])?,
+            norm_eps: self
+                .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"])
+                .unwrap_or(1e-6),
+            residual: self.residual(),
+            activation: self.activation()?,
+            layers: self.layers(experts.is_some(), rotations.len())?,
+            scales: self.scales(hidden_size, head_dim),
+            rotations,
+            experts,
+        }
+        .checked(self.file)
+    }
+
+    fn kv_heads(&self, heads: usize) -> usize {
+        if self.architecture != "falcon" {
+            return self.number(&["num_key_value_heads"]).unwrap_or(heads);
+        }
+        match (self.json["new_decoder_architecture"] == true, self.json["multi_query"] == false) {
+            (true, _) => self.number(&["num_kv_heads"]).unwrap_or(heads),
+            (false, true) => heads,
+            (false, false) => 1,
+        }
+    }
+
+    fn residual(&self) -> Residual {
+        let parallel = ["use_parallel_residual", "parallel_attn"].iter().find_map(|name| self.json[*name].as_bool());
+        // Falcon's later decoder is always parallel, whatever the older switch says.
+        match parallel.filter(|_| self.json["new_decoder_architecture"] != true) {
+            Some(true) => Residual::Parallel,
+            Some(false) => Residual::Pre,
+            None => self.family.residual,
+        }
+    }
+
+    fn activation(&self) -> Result<Activation, Error> {
+        let names = ["hidden_activation", "hidden_act", "activation_function", "activation"];
+        match names.iter().find_map(|name| self.json[*name].as_str()) {
+            None => Ok(self.family.activation),
+            // Gemma's first files say gelu and mean its approximation.
+            Some("gelu") if self.architecture == "gemma" => Ok(Activation::GeluTanh),
+            Some("gelu") => Ok(Activation::Gelu),
+            Some("silu" | "swish") => Ok(Activation::Silu),
+            Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast") => Ok(Activation::GeluTanh),
+            Some(other) => Err(self.unsupported(format!("activation {other:?}"))),
+        }
+    }
+
+    fn experts(&self) -> Result<Option<Experts>, Error> {
+        let Some(count) = self.number(&["num_local_experts", "num_experts"]).filter(|n| *n > 0) else {
+            return Ok(None);
+        };
+        Ok(Some(Experts {
+            count,
+            used: self.required(&["num_experts_per_tok"])?,
+            feed_forward_size: self.required(&["moe_intermediate_size", "intermediate_size"])?,
+            shared_feed_forward_size: self.number(&["shared_expert_intermediate_size"]).unwrap_or(0),
+            sum_to_one: self.json["norm_topk_prob"].as_bool().unwrap_or(self.family.experts_sum_to_one),
+        }))
+    }
+
+    fn layers(&self, experts: bool, rotations: usize) -> Result<Vec<LayerConfig>, Error> {
+        let json = self.json;
+        let count = self.required(&["num_hidden_layers", "n_layer"])?;
+        if count > MAX_LAYERS {
+            return Err(self.wrong(format!("layers is {count}")));
+        }
+        let window = self.number(&["sliding_window"]);
+        let full_every = self.number(&["sliding_window_pattern"]);
+        let with_rope = |index: usize| match json["no_rope_layers"].get(index).and_then(Json::as_u64) {
+            Some(flag) => flag != 0,
+            None => {
+                let every = self.number(&["no_rope_layer_interval"]).or(self.family.rope_free_every);
+                every.is_none_or(|n| !(index + 1).is_multiple_of(n))
+            }
+        };
+        let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
+        let layer = |index: usize| {
+            let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
+                Some(kind) => kind == "sliding_attention",
+                // Qwen's switch, and the first layer that it turns on.
+                None if json["use_sliding_window"].is_boolean() => {
+                    json["use_sliding_window"] == true && index >= self.number(&["max_window_layers"]).unwrap_or(0)
+                }
+                None => match (self.family.windows, full_every) {
+                    (Windows::FullEvery(n), pattern) => !(index + 1).is_multiple_of(pattern.unwrap_or(n).max(1)),
+                    (Windows::All, _) => true,
+                    (Windows::Never, _) => false,
+                },
+            };
+            let windowed = windowed && window.is_some();
+            let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
+            LayerConfig {
+                window: window.filter(|_| windowed),
+                rotation: with_rope(index).then(|| if windowed { rotations - 1 } else { 0 }),
+                experts: experts && !dense && (index + 1).is_multiple_of(step),
+            }
+        };
+        Ok((0..count).map(layer).collect())
+    }
+
+    /// The rotation of layers that see all, and that of windowed ones where it differs.
+    fn rotations(&self, head_dim: usize) -> Result<Vec<Rotation>, Error> {
+        let json = self.json;
+        // Newer files gather the rotation under rope_parameters, by kind of layer where they differ;
+        // older ones have rope_theta and rope_scaling.
+        let newer = &json["rope_parameters"];
+        if newer["full_attention"].is_object() {
+            let full = self.rotation(&newer["full_attention"], head_dim, None)?;
+            let windowed = self.rotation(&newer["sliding_attention"], head_dim, None)?;
+            return Ok(vec![full, windowed]);
+        }
+        let full = self.rotation(if newer.is_object() { newer } else { &json["rope_scaling"] }, head_dim, None)?;
+        match self.float(&["rope_local_base_freq"]).or(self.family.windowed_theta) {
+            Some(theta) => Ok(vec![full, self.rotation(&Json::Null, head_dim, Some(theta))?]),
+            None => Ok(vec![full]),
+        }
+    }
+
+    fn rotation(&self, rope: &Json, head_dim: usize, theta: Option<f64>) -> Result<Rotation, Error> {
+        let theta = theta.or(rope["rope_theta"].as_f64()).or(self.float(&["rope_theta", "rotary_emb_base"]));
+        let kind = rope["rope_type"].as_str().or(rope["type"].as_str()).unwrap_or("default");
+        let parameter =
+            |name: &str| rope[name].as_f64().ok_or_else(|| self.wrong(format!("rope scaling {kind:?} has no {name}")));
+        let context = || {
+            let named = rope["original_max_position_embeddings"].as_f64();
+            named.or(self.float(&["original_max_position_embeddings", "max_position_embeddings"])).unwrap_or(0.0)
+        };
+        let scaling = match kind {
+            "default" => RopeScaling::None,
+            "linear" => RopeScaling::Linear { factor: parameter("factor")? },
+            "llama3" => RopeScaling::Llama3 {
+                factor: parameter("factor")?,
+                low_freq_factor: parameter("low_freq_factor")?,
+                high_freq_factor: parameter("high_freq_factor")?,
+                original_context: parameter("original_max_position_embeddings")?,
+            },
+            "yarn" => {
+                let factor = parameter("factor")?;
+                RopeScaling::Yarn {
+                    factor,
+                    original_context: context(),
+                    beta_fast: rope["beta_fast"].as_f64().unwrap_or(32.0),
+                    beta_slow: rope["beta_slow"].as_f64().unwrap_or(1.0),
+                    magnitude: yarn_magnitude(rope, factor),
+                    whole_steps: rope["truncate"].as_bool().unwrap_or(true),
+                }
+            }
+            other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
+        };
+        let fraction = rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"]));
+        Ok(Rotation {
+            theta: theta.unwrap_or(10_000.0),
+            dim: (head_dim as f64 * fraction.unwrap_or(1.0)) as usize,
+            pairs: self.family.hf_rope_pairs,
+            scaling,
+        })
+    }
+
+    fn scales(&self, hidden_size: usize, head_dim: usize) -> Scales {
+        let by_root = |n: f64| n.powf(-0.5);
+        let rope = &self.json["rope_parameters"];
+        Scales {
+            embedding: self.float(&["embedding_multiplier"]).unwrap_or(if self.family.scaled_embedding {
+                (hidden_size as f64).sqrt()
+            } else {
+                1.0
+            }),
+            residual: self.float(&["residual_multiplier"]).unwrap_or(1.0),
+            attention: self
+                .float(&["attention_multiplier"])
+                .or(self.float(&["query_pre_attn_scalar"]).map(by_root))
+                .unwrap_or(by_root(head_dim as f64)),
+            logits: 1.0 / self.float(&["logits_scaling"]).unwrap_or(1.0),
+            attention_cap: self.float(&["attn_logit_softcapping"]),
+            logits_cap: self.float(&["final_logit_softcapping"]),
+            position: rope["llama_4_scaling_beta"].as_f64().map(|beta| PositionScale {
+                beta,
+                context: rope["original_max_position_embeddings"].as_f64().unwrap_or(f64::INFINITY),
+            }),
+        }
+    }
+}
+
+/// What YaRN multiplies cosines and sines with (Peng et al., 2023, <https://arxiv.org/abs/2309.00071>,
+/// and DeepSeek's two `mscale`).
+fn yarn_magnitude(rope: &Json, factor: f64) -> f64 {
+    let magnitude = |mscale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 };
+    if let Some(given) = rope["attention_factor"].as_f64() {
+        return given;
+    }
+    match (rope["mscale"].as_f64(), rope["mscale_all_dim"].as_f64()) {
+        (Some(one), Some(all)) if one != 0.0 && all != 0.0 => magnitude(one) / magnitude(all),
+        _ => magnitude(1.0),
+    }
+}

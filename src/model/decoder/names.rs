@@ -1,0 +1,82 @@
+//! What the authors of safetensors files call the tensors that GGUF files name alike.
+
+/// GGUF stems beside the Hugging Face names of the same tensors, likeliest first. `#` is the number
+/// of an expert. A name that means two things (`post_attention_layernorm`) is settled by which
+/// tensors the family's [`super::family::Residual`] asks for, and by the better name before it.
+const NAMES: &[(&str, &[&str])] = &[
+    ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte"]),
+    ("position_embd", &["wpe"]),
+    ("output_norm", &["norm", "ln_f", "final_layernorm", "final_layer_norm"]),
+    ("output", &["lm_head", "embed_out"]),
+    ("attn_norm", &["input_layernorm", "ln_attn", "ln_1"]),
+    ("attn_q", &["self_attn.q_proj"]),
+    ("attn_k", &["self_attn.k_proj"]),
+    ("attn_v", &["self_attn.v_proj"]),
+    ("attn_qkv", &["self_attn.qkv_proj", "self_attention.query_key_value", "attention.query_key_value", "attn.c_attn"]),
+    ("attn_output", &["self_attn.o_proj", "self_attn.dense", "self_attention.dense", "attention.dense", "attn.c_proj"]),
+    ("attn_q_norm", &["self_attn.q_norm"]),
+    ("attn_k_norm", &["self_attn.k_norm"]),
+    ("post_attention_norm", &["post_self_attn_layernorm", "post_attention_layernorm"]),
+    ("ffn_norm", &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2"]),
+    ("post_ffw_norm", &["post_feedforward_layernorm", "post_mlp_layernorm"]),
+    ("ffn_gate", &["mlp.gate_proj"]),
+    ("ffn_up", &["mlp.up_proj", "mlp.gate_up_proj", "mlp.c_fc", "mlp.fc1", "mlp.dense_h_to_4h"]),
+    ("ffn_down", &["mlp.down_proj", "mlp.c_proj", "mlp.fc2", "mlp.dense_4h_to_h"]),
+    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate"]),
+    ("ffn_gate.#", &["mlp.experts.#.gate_proj", "block_sparse_moe.experts.#.w1"]),
+    ("ffn_up.#", &["mlp.experts.#.up_proj", "block_sparse_moe.experts.#.w3"]),
+    ("ffn_down.#", &["mlp.experts.#.down_proj", "block_sparse_moe.experts.#.w2"]),
+    ("ffn_gate_inp_shexp", &["mlp.shared_expert_gate"]),
+    ("ffn_gate_shexp", &["mlp.shared_expert.gate_proj", "mlp.shared_experts.gate_proj"]),
+    ("ffn_up_shexp", &["mlp.shared_expert.up_proj", "mlp.shared_experts.up_proj"]),
+    ("ffn_down_shexp", &["mlp.shared_expert.down_proj", "mlp.shared_experts.down_proj"]),
+];
+
+/// Around the text model of a file: nothing, its own name, or a model that also sees.
+const PREFIXES: &[&str] = &["model.", "language_model.", "transformer.", "gpt_neox."];
+
+/// A name in a safetensors file with its layer as GGUF writes it:
+/// `model.layers.3.self_attn.q_proj.weight` is `blk.3.self_attn.q_proj.weight`.
+pub fn normalized(hf: &str) -> String {
+    let mut rest = hf;
+    while let Some(stripped) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+        rest = stripped;
+    }
+    match rest.strip_prefix("layers.").or_else(|| rest.strip_prefix("h.")) {
+        Some(layer) => format!("blk.{layer}"),
+        None => rest.to_owned(),
+    }
+}
+
+/// The normalized Hugging Face names that a GGUF name may have: `blk.3.attn_q.weight` gives
+/// `blk.3.self_attn.q_proj.weight`.
+pub fn candidates(gguf: &str) -> Vec<String> {
+    let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
+    let (layer, stem) = match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
+        Some((layer, stem)) => (format!("blk.{layer}."), stem),
+        None => (String::new(), stem),
+    };
+    let (stem, expert) = match stem.split_once('.') {
+        Some((stem, expert)) => (format!("{stem}.#"), expert),
+        None => (stem.to_owned(), ""),
+    };
+    let names = NAMES.iter().find(|(gguf, _)| *gguf == stem).map_or(&[][..], |(_, names)| names);
+    names.iter().map(|name| format!("{layer}{}.{kind}", name.replace('#', expert))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_translate() {
+        assert_eq!(candidates("blk.3.attn_q.weight"), ["blk.3.self_attn.q_proj.weight"]);
+        assert_eq!(candidates("blk.3.ffn_up.7.weight")[1], "blk.3.block_sparse_moe.experts.7.w3.weight");
+        assert_eq!(candidates("output.weight")[0], "lm_head.weight");
+        assert!(candidates("rope_freqs.weight").is_empty());
+        assert_eq!(normalized("model.layers.3.self_attn.q_proj.weight"), "blk.3.self_attn.q_proj.weight");
+        assert_eq!(normalized("language_model.model.layers.3.mlp.up_proj.weight"), "blk.3.mlp.up_proj.weight");
+        assert_eq!(normalized("transformer.h.0.ln_1.bias"), "blk.0.ln_1.bias");
+        assert_eq!(normalized("language_model.lm_head.weight"), "lm_head.weight");
+    }
+}

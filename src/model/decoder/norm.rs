@@ -1,0 +1,50 @@
+//! Normalization of the last dimension.
+
+use candle_core::{Result, Tensor};
+
+use super::checkpoint::Checkpoint;
+use super::family::NormKind;
+use crate::model::Error;
+
+/// RMSNorm or LayerNorm with its weights `[size]`.
+pub struct Norm {
+    weight: Tensor,
+    /// LayerNorm's; zeros where the file has none. RMSNorm has none.
+    bias: Option<Tensor>,
+    eps: f32,
+}
+
+impl Norm {
+    /// Loads `stem.weight` and, for LayerNorm, `stem.bias`.
+    pub fn load(
+        checkpoint: &Checkpoint,
+        stem: &str,
+        size: usize,
+        kind: NormKind,
+        eps: f64,
+    ) -> std::result::Result<Norm, Error> {
+        let mut weight = checkpoint.vector(&format!("{stem}.weight"), size)?;
+        if kind == NormKind::RmsLessOne && checkpoint.is_folder() {
+            weight = (weight + 1.0)?;
+        }
+        let bias_name = format!("{stem}.bias");
+        let bias = match kind {
+            NormKind::Rms | NormKind::RmsLessOne => None,
+            NormKind::Layer if checkpoint.has(&bias_name) => Some(checkpoint.vector(&bias_name, size)?),
+            NormKind::Layer => Some(weight.zeros_like()?),
+        };
+        Ok(Norm { weight, bias, eps: eps as f32 })
+    }
+
+    pub fn size(&self) -> usize {
+        self.weight.elem_count()
+    }
+
+    /// `x` `[.., size]`, contiguous.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match &self.bias {
+            Some(bias) => candle_nn::ops::layer_norm(x, &self.weight, bias, self.eps),
+            None => candle_nn::ops::rms_norm(x, &self.weight, self.eps),
+        }
+    }
+}
