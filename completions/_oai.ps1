@@ -67,6 +67,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;show' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
             [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'Print the chat template and nothing else')
+            [CompletionResult]::new('--architectures', '--architectures', [CompletionResultType]::ParameterName, 'List the architectures that run, and how far they are from Hugging Face transformers')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')

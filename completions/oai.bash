@@ -546,7 +546,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__show)
-            opts="-h -V --json --template --help --version"
+            opts="-h -V --json --template --architectures --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

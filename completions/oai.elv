@@ -60,6 +60,7 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;show'= {
             cand --json 'Print a JSON object'
             cand --template 'Print the chat template and nothing else'
+            cand --architectures 'List the architectures that run, and how far they are from Hugging Face transformers'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'

@@ -1,4 +1,4 @@
-//! `completions/` and `man/` are what the program generates. To renew them:
+//! `completions/`, `man/` and README's table of architectures are what the program generates. To renew them:
 //! `UPDATE=1 cargo test --test generated`.
 
 mod common;
@@ -48,4 +48,18 @@ fn man_pages_are_fresh_and_complete() {
     }
     assert!(home.run(&["man", "ask"]).1.contains("logprobs"));
     assert_eq!(home.run(&["man", "nonsense"]).0, 2);
+}
+
+#[test]
+fn the_readme_lists_the_architectures() {
+    let (code, table, _) = Home::new().run(&["show", "--architectures"]);
+    assert_eq!(code, 0);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = readme.split_once("`oai show --architectures`\nprints this table.\n\n```text\n").unwrap();
+    let (_, after) = rest.split_once("```").unwrap();
+    check(
+        "README.md",
+        &format!("{before}`oai show --architectures`\nprints this table.\n\n```text\n{table}```{after}"),
+    );
 }

@@ -6,23 +6,33 @@ use serde_json::json;
 use super::{list, model, output};
 use crate::config::Settings;
 use crate::engine;
+use crate::model::decoder;
 
 /// Show what a model is
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  oai show qwen3:0.6b\n  oai show ./model.gguf --json\n  oai show guide --template")]
+#[command(
+    after_help = "Examples:\n  oai show qwen3:0.6b\n  oai show ./model.gguf --json\n  oai show guide --template\n  oai show --architectures"
+)]
 pub struct Args {
     /// The model: an alias, org/repo[:TAG], a path, or guide
-    model: String,
+    #[arg(required_unless_present = "architectures")]
+    model: Option<String>,
     /// Print a JSON object
     #[arg(long, conflicts_with = "template")]
     json: bool,
     /// Print the chat template and nothing else
     #[arg(long)]
     template: bool,
+    /// List the architectures that run, and how far they are from Hugging Face transformers
+    #[arg(long, conflicts_with_all = ["model", "template"])]
+    architectures: bool,
 }
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
-    let model = model::find(&args.model, settings)?;
+    let Some(name) = &args.model else {
+        return architectures(args.json);
+    };
+    let model = model::find(name, settings)?;
     let info = engine::inspect(&model.source)?;
     if args.template {
         return match &info.chat_template {
@@ -57,6 +67,23 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     ];
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(key, value)| vec![key.to_owned(), output::neutralize(&value)]).collect();
+    output::line(output::table(&rows).trim_end())
+}
+
+/// A line each: names, and the largest difference of a logit.
+fn architectures(as_json: bool) -> Result<()> {
+    let all = decoder::architectures();
+    if as_json {
+        return output::line(&output::json(&all)?);
+    }
+    let mut rows = vec![["safetensors", "GGUF", "models checked", "largest deviation"].map(str::to_owned).to_vec()];
+    rows.extend(all.iter().map(|a| {
+        let (models, deviation) = match a.checked {
+            Some(c) => (c.models.to_string(), format!("{:.1e}", c.deviation)),
+            None => ("none".to_owned(), String::new()),
+        };
+        vec![a.name.to_owned(), a.gguf.to_owned(), models, deviation]
+    }));
     output::line(output::table(&rows).trim_end())
 }
 

@@ -4,8 +4,8 @@
 pub enum Error {
     #[error(transparent)]
     Weights(#[from] crate::weights::Error),
-    #[error("{file}: {what} is not supported; oai runs {supported}")]
-    Unsupported { file: String, what: String, supported: String },
+    #[error("{file}: {what} is not supported; `oai show --architectures` lists what is")]
+    Unsupported { file: String, what: String },
     #[error("{file} is damaged or incomplete: {reason}; pull it again")]
     Config { file: String, reason: String },
     #[error(

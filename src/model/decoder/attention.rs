@@ -16,7 +16,7 @@ use crate::model::Error;
 pub struct Attention {
     qkv: Qkv,
     /// Of Q and of K.
-    norms: Option<(Norm, Norm)>,
+    norms: Option<(QkNorms, QkNorms)>,
     output: Linear,
     heads: usize,
     kv_heads: usize,
@@ -50,13 +50,12 @@ impl Attention {
         } else {
             Qkv::Apart(linear("attn_q", q_size)?, linear("attn_k", kv_size)?, linear("attn_v", kv_size)?)
         };
-        let kind = if family.norm == NormKind::Layer { NormKind::Rms } else { family.norm };
-        let norm = |part: &str, size: usize| Norm::load(checkpoint, &name(part), size, kind, config.norm_eps);
-        let norms = match family.qk_norm {
-            QkNorm::None => None,
-            QkNorm::Heads => Some((norm("attn_q_norm", head_dim)?, norm("attn_k_norm", head_dim)?)),
-            QkNorm::Whole => Some((norm("attn_q_norm", q_size)?, norm("attn_k_norm", kv_size)?)),
-        };
+        let norms = QkNorms::load(checkpoint, config, &name("attn_q_norm"), heads)?.zip(QkNorms::load(
+            checkpoint,
+            config,
+            &name("attn_k_norm"),
+            kv_heads,
+        )?);
         Ok(Attention {
             qkv,
             norms,
@@ -77,8 +76,8 @@ impl Attention {
         let tokens = pass.tokens;
         let (mut q, mut k, v) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
         if let Some((q_norm, k_norm)) = &self.norms {
-            q = normed(&q, q_norm)?;
-            k = normed(&k, k_norm)?;
+            q = q_norm.forward(&q)?;
+            k = k_norm.forward(&k)?;
         }
         let (mut q, mut k) = (q.transpose(0, 1)?, k.transpose(0, 1)?);
         if let Some(rotation) = self.rotation {
@@ -133,13 +132,45 @@ impl Attention {
     }
 }
 
-/// `x` `[tokens, heads, head_dim]` normed over each head, or over all when the norm is that wide.
-fn normed(x: &Tensor, norm: &Norm) -> Result<Tensor> {
-    let (tokens, heads, head_dim) = x.dims3()?;
-    if norm.size() == head_dim {
-        return norm.forward(&x.contiguous()?);
+/// The norm of Q or of K.
+struct QkNorms {
+    /// Over a head, or over all when it is that wide.
+    norm: Norm,
+    /// `[heads, head_dim]`: what each head is multiplied with besides.
+    weights: Option<Tensor>,
+}
+
+impl QkNorms {
+    /// `None` where the family has none, or may have one and the file has not.
+    fn load(
+        checkpoint: &Checkpoint,
+        config: &DecoderConfig,
+        stem: &str,
+        heads: usize,
+    ) -> std::result::Result<Option<QkNorms>, Error> {
+        let DecoderConfig { family, head_dim, norm_eps, .. } = *config;
+        let kind = if family.norm == NormKind::Layer { NormKind::Rms } else { family.norm };
+        let (norm, weights) = match family.qk_norm {
+            QkNorm::None => return Ok(None),
+            QkNorm::Heads => (Norm::load(checkpoint, stem, head_dim, kind, norm_eps)?, None),
+            QkNorm::Whole => (Norm::load(checkpoint, stem, heads * head_dim, kind, norm_eps)?, None),
+            QkNorm::EachHead => match checkpoint.head_weights(stem, heads, head_dim)? {
+                None => return Ok(None),
+                weights => (Norm::plain(head_dim, norm_eps)?, weights),
+            },
+        };
+        Ok(Some(QkNorms { norm, weights }))
     }
-    norm.forward(&x.reshape((tokens, heads * head_dim))?)?.reshape((tokens, heads, head_dim))
+
+    /// `x` `[tokens, heads, head_dim]` to the same shape.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let shape = x.dims3()?;
+        let normed = self.norm.forward(&x.contiguous()?.reshape(((), self.norm.size()))?)?.reshape(shape)?;
+        match &self.weights {
+            Some(weights) => normed.broadcast_mul(weights),
+            None => Ok(normed),
+        }
+    }
 }
 
 /// `cap * tanh(x / cap)`.

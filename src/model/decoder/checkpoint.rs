@@ -138,6 +138,19 @@ impl Checkpoint {
         rows: usize,
         columns: usize,
     ) -> Result<Vec<Matrix>, Error> {
+        // Gate and up of all experts in one tensor, `[count, 2 * rows, columns]`.
+        if let (Some(fused), true) = (self.find(&format!("blk.{layer}.ffn_gate_up_exps.weight")), part != "ffn_down") {
+            if fused.shape != [count, 2 * rows, columns] {
+                return Err(self.wrong_shape(fused, &[count, 2 * rows, columns]));
+            }
+            let start = if part == "ffn_gate" { 0 } else { rows };
+            let one = |expert: usize| {
+                let mut tensor = fused.rows(expert..expert + 1);
+                tensor.shape.remove(0);
+                self.checked_matrix(tensor.rows(start..start + rows), Some(rows), columns)
+            };
+            return (0..count).map(one).collect();
+        }
         let Some(stacked) = self.find(&format!("blk.{layer}.{part}_exps.weight")) else {
             return (0..count)
                 .map(|expert| self.matrix(&format!("blk.{layer}.{part}.{expert}.weight"), Some(rows), columns))
@@ -208,6 +221,24 @@ impl Checkpoint {
             return Err(self.wrong_shape(tensor, &[len]));
         }
         Ok(Tensor::from_vec(self.floats(tensor)?, len, &Device::Cpu)?)
+    }
+
+    /// The norm weights `[heads, head_dim]` of `stem`: one tensor, or one for each head; `None` where
+    /// there are none.
+    pub(super) fn head_weights(&self, stem: &str, heads: usize, head_dim: usize) -> Result<Option<Tensor>, Error> {
+        let shape = (heads, head_dim);
+        if let Some(tensor) = self.find(&format!("{stem}.weight")) {
+            if tensor.shape != [heads, head_dim] {
+                return Err(self.wrong_shape(tensor, &[heads, head_dim]));
+            }
+            return Ok(Some(Tensor::from_vec(self.floats(tensor)?, shape, &Device::Cpu)?));
+        }
+        if !self.has(&format!("{stem}.0.weight")) {
+            return Ok(None);
+        }
+        let weights: Vec<Tensor> =
+            (0..heads).map(|head| self.vector(&format!("{stem}.{head}.weight"), head_dim)).collect::<Result<_, _>>()?;
+        Ok(Some(Tensor::stack(&weights, 0)?))
     }
 
     pub(super) fn floats(&self, tensor: &MappedTensor) -> Result<Vec<f32>, Error> {

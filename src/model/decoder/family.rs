@@ -3,6 +3,8 @@
 //! A family that differs only in these columns is a new row; one that needs new arithmetic is a new
 //! column and a branch where [`super::Decoder`] reads it.
 
+use std::collections::HashMap;
+
 /// Which components of a head RoPE turns together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RopePairs {
@@ -35,12 +37,14 @@ pub enum Residual {
     Parallel,
 }
 
-/// RMSNorm of Q and K before RoPE.
+/// How Q and K are normed before RoPE; RMSNorm if nothing else is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QkNorm {
     None,
-    /// Over each head.
+    /// Over each head, with the same weights.
     Heads,
+    /// LayerNorm over each head with weights of its own, where the file has them.
+    EachHead,
     /// Over all heads at once.
     Whole,
 }
@@ -76,7 +80,7 @@ pub enum Activation {
 /// One row: a family of decoders.
 #[derive(Debug, Clone, Copy)]
 pub struct Family {
-    /// `general.architecture` of GGUF files; empty where llama.cpp writes none.
+    /// `general.architecture` of GGUF files.
     pub gguf_architecture: &'static str,
     /// `model_type` of `config.json`.
     pub hf_model_types: &'static [&'static str],
@@ -97,10 +101,14 @@ pub struct Family {
     pub windowed_theta: Option<f64>,
     /// Every `n`th layer has no RoPE.
     pub rope_free_every: Option<usize>,
+    /// Layers that see everything have no RoPE, if there are others.
+    pub rope_in_windows: bool,
     /// Embeddings are multiplied by the square root of the hidden size.
     pub scaled_embedding: bool,
     /// The weights of the experts chosen for a token are scaled to sum to one.
     pub experts_sum_to_one: bool,
+    /// GGUF's `logit_scale` multiplies; it divides elsewhere.
+    pub multiplied_logits: bool,
     /// Matrices of safetensors are `[in, out]`.
     pub hf_transposed: bool,
 }
@@ -121,8 +129,10 @@ const LLAMA: Family = Family {
     windows: Windows::Never,
     windowed_theta: None,
     rope_free_every: None,
+    rope_in_windows: false,
     scaled_embedding: false,
     experts_sum_to_one: true,
+    multiplied_logits: false,
     hf_transposed: false,
 };
 
@@ -164,10 +174,31 @@ const PLAIN: Family = Family {
     ..LLAMA
 };
 
+const OLMO2: Family = Family {
+    gguf_architecture: "olmo2",
+    hf_model_types: &["olmo2", "olmo3"],
+    gguf_rope_pairs: RopePairs::Halves,
+    residual: Residual::Post,
+    qk_norm: QkNorm::Whole,
+    windows: Windows::FullEvery(4),
+    ..LLAMA
+};
+
+const COHERE: Family = Family {
+    gguf_architecture: "command-r",
+    hf_model_types: &["cohere"],
+    hf_rope_pairs: RopePairs::Neighbours,
+    norm: NormKind::Layer,
+    residual: Residual::Parallel,
+    qk_norm: QkNorm::EachHead,
+    multiplied_logits: true,
+    ..LLAMA
+};
+
 pub const FAMILIES: &[Family] = &[
     LLAMA,
-    // GGUF files of these call themselves llama.
-    Family { gguf_architecture: "", hf_model_types: &["mistral", "mixtral"], windows: Windows::All, ..LLAMA },
+    // GGUF files of these call themselves llama, which is found first.
+    Family { hf_model_types: &["mistral", "mixtral"], windows: Windows::All, ..LLAMA },
     Family { gguf_architecture: "mistral3", hf_model_types: &["ministral3"], windows: Windows::All, ..LLAMA },
     QWEN2,
     QWEN3,
@@ -203,6 +234,7 @@ pub const FAMILIES: &[Family] = &[
     Family {
         gguf_architecture: "stablelm",
         hf_model_types: &["stablelm"],
+        qk_norm: QkNorm::EachHead,
         activation: Activation::Silu,
         gated: true,
         ..PLAIN
@@ -222,15 +254,31 @@ pub const FAMILIES: &[Family] = &[
         rope_free_every: Some(1),
         ..PLAIN
     },
+    OLMO2,
     Family {
-        gguf_architecture: "olmo2",
-        hf_model_types: &["olmo2", "olmo3"],
-        gguf_rope_pairs: RopePairs::Halves,
-        residual: Residual::Post,
-        qk_norm: QkNorm::Whole,
-        windows: Windows::FullEvery(4),
-        ..LLAMA
+        gguf_architecture: "olmoe",
+        hf_model_types: &["olmoe"],
+        residual: Residual::Pre,
+        windows: Windows::Never,
+        experts_sum_to_one: false,
+        ..OLMO2
     },
+    Family {
+        gguf_architecture: "exaone4",
+        hf_model_types: &["exaone4"],
+        qk_norm: QkNorm::Heads,
+        rope_in_windows: true,
+        ..OLMO2
+    },
+    COHERE,
+    Family {
+        gguf_architecture: "cohere2",
+        hf_model_types: &["cohere2"],
+        windows: Windows::FullEvery(4),
+        rope_in_windows: true,
+        ..COHERE
+    },
+    Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe"], ..LLAMA },
     Family { gguf_architecture: "granite", hf_model_types: &["granite"], ..LLAMA },
     Family { gguf_architecture: "smollm3", hf_model_types: &["smollm3"], rope_free_every: Some(4), ..LLAMA },
     Family {
@@ -243,8 +291,29 @@ pub const FAMILIES: &[Family] = &[
     Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];
 
-/// What is supported, for error messages: `llama, mistral, qwen2, qwen3`.
-pub fn supported() -> String {
-    let names: Vec<&str> = FAMILIES.iter().flat_map(|f| f.hf_model_types).copied().collect();
-    names.join(", ")
+/// An architecture that runs, and what it was checked with.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Architecture {
+    /// `model_type` of `config.json`.
+    pub name: &'static str,
+    /// `general.architecture` of GGUF files.
+    pub gguf: &'static str,
+    pub checked: Option<Checked>,
+}
+
+/// Beside Hugging Face transformers in float32, with the models of `tests/families`.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub struct Checked {
+    pub models: usize,
+    /// Largest difference of a logit, as a part of the largest logit.
+    pub deviation: f64,
+}
+
+/// What the decoder runs, in the order of [`FAMILIES`].
+pub fn architectures() -> Vec<Architecture> {
+    // Written by `UPDATE=1 cargo test --test families`, which also reads it first.
+    let checked: HashMap<String, Checked> =
+        toml::from_str(include_str!("checked.toml")).expect("a test parses the file that is built in");
+    let names = FAMILIES.iter().flat_map(|f| f.hf_model_types.iter().map(move |name| (*name, f.gguf_architecture)));
+    names.map(|(name, gguf)| Architecture { name, gguf, checked: checked.get(name).copied() }).collect()
 }

@@ -4,7 +4,7 @@
 //! `src/llama-arch.cpp` adds to them.
 
 use super::config::{DecoderConfig, Experts, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales};
-use super::family::{FAMILIES, Residual, Windows, supported};
+use super::family::{FAMILIES, Residual, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 use crate::weights::{Gguf, Value};
@@ -16,7 +16,7 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     let wrong = |reason: String| Error::Config { file: file.clone(), reason };
     let architecture =
         meta.str("general.architecture").ok_or_else(|| wrong("metadata has no general.architecture".to_owned()))?;
-    let unsupported = |what: String| Error::Unsupported { file: file.clone(), what, supported: supported() };
+    let unsupported = |what: String| Error::Unsupported { file: file.clone(), what };
     let family = FAMILIES
         .iter()
         .find(|f| f.gguf_architecture == architecture)
@@ -86,11 +86,13 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             Windows::All => true,
             Windows::FullEvery(n) => !(index + 1).is_multiple_of(n),
         };
+        let has_windows = window.is_some();
         let window = window.filter(|_| windowed);
         LayerConfig {
             window,
             rotation: match family.rope_free_every {
                 Some(n) if (index + 1).is_multiple_of(n) => None,
+                _ if family.rope_in_windows && has_windows && !windowed => None,
                 _ => Some(if window.is_some() { rotations.len() - 1 } else { 0 }),
             },
             experts: expert_count > 0 && index >= dense_layers,
@@ -109,7 +111,10 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         }),
         residual: float("residual_scale").unwrap_or(1.0),
         attention: float("attention.scale").filter(|s| *s > 0.0).unwrap_or((scored_dim as f64).powf(-0.5)),
-        logits: 1.0 / float("logit_scale").filter(|s| *s > 0.0).unwrap_or(1.0),
+        // Granite's divides, Cohere's multiplies.
+        logits: float("logit_scale")
+            .filter(|s| *s > 0.0)
+            .map_or(1.0, |scale| if family.multiplied_logits { scale } else { 1.0 / scale }),
         attention_cap: float("attn_logit_softcapping").filter(|c| *c > 0.0),
         logits_cap: float("final_logit_softcapping").filter(|c| *c > 0.0),
         position: float("attention.temperature_scale")

@@ -5,7 +5,7 @@
 use serde_json::Value as Json;
 
 use super::config::{DecoderConfig, Experts, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales};
-use super::family::{Activation, FAMILIES, Family, Residual, Windows, supported};
+use super::family::{Activation, FAMILIES, Family, Residual, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 
@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
             json["model_type"].as_str().ok_or_else(|| Error::Config { file: file.to_owned(), reason: reason() })?;
         let family = FAMILIES.iter().find(|f| f.hf_model_types.contains(&architecture)).ok_or_else(|| {
             let what = format!("architecture {architecture:?}");
-            Error::Unsupported { file: file.to_owned(), what, supported: supported() }
+            Error::Unsupported { file: file.to_owned(), what }
         })?;
         Ok(Reader { file, json, architecture, family })
     }
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
 
     fn unsupported(&self, what: String) -> Error {
         let what = format!("{what} in {:?}", self.architecture);
-        Error::Unsupported { file: self.file.to_owned(), what, supported: supported() }
+        Error::Unsupported { file: self.file.to_owned(), what }
     }
 
     /// The first of `names` that is a number.
@@ -63,8 +63,8 @@ impl<'a> Reader<'a> {
             let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("unknown");
             return Err(self.unsupported(format!("quantization {method:?} of safetensors")));
         }
-        let unheard_of = ["alibi", "qk_layernorm", "add_cross_attention"];
-        if let Some(what) = unheard_of.iter().find(|name| json[**name] == true) {
+        let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm")];
+        if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && json[*what] == true) {
             return Err(self.unsupported(format!("{what:?}")));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         let head_dim = self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1));
         let experts = self.experts()?;
         let feed_forward_size =
-            self.number(&["intermediate_size", "ffn_hidden_size", "n_inner"]).unwrap_or(4 * hidden_size);
+            self.number(&["ffn_hidden_size", "n_inner", "intermediate_size"]).unwrap_or(4 * hidden_size);
         let rotations = self.rotations(head_dim)?;
         DecoderConfig {
             family: self.family,
@@ -173,10 +173,11 @@ impl<'a> Reader<'a> {
                 },
             };
             let windowed = windowed && window.is_some();
+            let unrotated = self.family.rope_in_windows && window.is_some() && !windowed;
             let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
             LayerConfig {
                 window: window.filter(|_| windowed),
-                rotation: with_rope(index).then(|| if windowed { rotations - 1 } else { 0 }),
+                rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
                 experts: experts && !dense && (index + 1).is_multiple_of(step),
             }
         };
@@ -255,7 +256,8 @@ impl<'a> Reader<'a> {
                 .float(&["attention_multiplier"])
                 .or(self.float(&["query_pre_attn_scalar"]).map(by_root))
                 .unwrap_or(by_root(head_dim as f64)),
-            logits: 1.0 / self.float(&["logits_scaling"]).unwrap_or(1.0),
+            // Granite divides, Cohere multiplies.
+            logits: self.float(&["logit_scale"]).unwrap_or(1.0) / self.float(&["logits_scaling"]).unwrap_or(1.0),
             attention_cap: self.float(&["attn_logit_softcapping"]),
             logits_cap: self.float(&["final_logit_softcapping"]),
             position: rope["llama_4_scaling_beta"].as_f64().map(|beta| PositionScale {

@@ -21,7 +21,7 @@ use candle_core::{Device, Tensor};
 
 pub use checkpoint::Checkpoint;
 pub use config::DecoderConfig;
-pub use family::{FAMILIES, Family, supported};
+pub use family::{Architecture, FAMILIES, Family, architectures};
 
 use self::attention::{Attention, Pass, soft_cap};
 use self::family::Residual;

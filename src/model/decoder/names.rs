@@ -1,7 +1,7 @@
 //! What the authors of safetensors files call the tensors that GGUF files name alike.
 
 /// GGUF stems beside the Hugging Face names of the same tensors, likeliest first. `#` is the number
-/// of an expert. A name that means two things (`post_attention_layernorm`) is settled by which
+/// of an expert or a head. A name that means two things (`post_attention_layernorm`) is settled by which
 /// tensors the family's [`super::family::Residual`] asks for, and by the better name before it.
 const NAMES: &[(&str, &[&str])] = &[
     ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte"]),
@@ -16,13 +16,17 @@ const NAMES: &[(&str, &[&str])] = &[
     ("attn_output", &["self_attn.o_proj", "self_attn.dense", "self_attention.dense", "attention.dense", "attn.c_proj"]),
     ("attn_q_norm", &["self_attn.q_norm"]),
     ("attn_k_norm", &["self_attn.k_norm"]),
+    ("attn_q_norm.#", &["self_attn.q_layernorm.norms.#"]),
+    ("attn_k_norm.#", &["self_attn.k_layernorm.norms.#"]),
     ("post_attention_norm", &["post_self_attn_layernorm", "post_attention_layernorm"]),
     ("ffn_norm", &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2"]),
     ("post_ffw_norm", &["post_feedforward_layernorm", "post_mlp_layernorm"]),
     ("ffn_gate", &["mlp.gate_proj"]),
     ("ffn_up", &["mlp.up_proj", "mlp.gate_up_proj", "mlp.c_fc", "mlp.fc1", "mlp.dense_h_to_4h"]),
     ("ffn_down", &["mlp.down_proj", "mlp.c_proj", "mlp.fc2", "mlp.dense_4h_to_h"]),
-    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate"]),
+    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer"]),
+    ("ffn_gate_up_exps", &["block_sparse_moe.input_linear"]),
+    ("ffn_down_exps", &["block_sparse_moe.output_linear"]),
     ("ffn_gate.#", &["mlp.experts.#.gate_proj", "block_sparse_moe.experts.#.w1"]),
     ("ffn_up.#", &["mlp.experts.#.up_proj", "block_sparse_moe.experts.#.w3"]),
     ("ffn_down.#", &["mlp.experts.#.down_proj", "block_sparse_moe.experts.#.w2"]),

@@ -1,6 +1,6 @@
 //! Normalization of the last dimension.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::family::NormKind;
@@ -34,6 +34,12 @@ impl Norm {
             NormKind::Layer => Some(weight.zeros_like()?),
         };
         Ok(Norm { weight, bias, eps: eps as f32 })
+    }
+
+    /// LayerNorm without weights.
+    pub fn plain(size: usize, eps: f64) -> Result<Norm> {
+        let weight = Tensor::ones(size, DType::F32, &Device::Cpu)?;
+        Ok(Norm { bias: Some(weight.zeros_like()?), weight, eps: eps as f32 })
     }
 
     pub fn size(&self) -> usize {

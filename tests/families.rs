@@ -1,0 +1,122 @@
+//! Every family beside Hugging Face transformers: the tiny models of `families/`, which
+//! `families/make.py` made. One prefill, token by token and in chunks; a second request and going
+//! back on the same decoder: always the same logits.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use oai::model::decoder::architectures;
+use oai::model::{Checkpoint, Decoder, Logits};
+use oai::weights::Source;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Expected {
+    prompts: Vec<Prompt>,
+}
+
+#[derive(Deserialize)]
+struct Prompt {
+    input_ids: Vec<u32>,
+    last_logits: Vec<f32>,
+    greedy_ids: Vec<u32>,
+}
+
+static RUN: AtomicBool = AtomicBool::new(false);
+
+/// Logits after the last of `tokens`.
+fn run(decoder: &mut Decoder, tokens: &[u32]) -> Vec<f32> {
+    let logits = decoder.forward(tokens, Logits::Last, &RUN).unwrap();
+    logits.get(logits.dim(0).unwrap() - 1).unwrap().to_vec1().unwrap()
+}
+
+/// Logits after the last of `parts`.
+fn all<'a>(decoder: &mut Decoder, parts: impl Iterator<Item = &'a [u32]>) -> Vec<f32> {
+    parts.fold(Vec::new(), |_, part| run(decoder, part))
+}
+
+/// The largest difference, as a part of the largest logit.
+fn deviation(logits: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(logits.len(), expected.len());
+    let scale = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
+    logits.iter().zip(expected).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / scale
+}
+
+fn check(folder: &Path) -> Result<f32, String> {
+    let expected = std::fs::read_to_string(folder.join("expected.json")).map_err(|e| e.to_string())?;
+    let expected: Expected = serde_json::from_str(&expected).map_err(|e| e.to_string())?;
+    let checkpoint = Checkpoint::open(&Source::Path(folder.to_owned())).map_err(|e| e.to_string())?;
+    let mut decoder = Decoder::load(&checkpoint).map_err(|e| e.to_string())?;
+    let mut largest = 0f32;
+    // Twice: the second request finds what the first left in the caches.
+    for prompt in expected.prompts.iter().chain(&expected.prompts) {
+        let ids = &prompt.input_ids;
+        let mut compare = |how: &str, logits: &[f32]| {
+            let deviation = deviation(logits, &prompt.last_logits);
+            largest = largest.max(deviation);
+            // Not "greater": a deviation that is no number is wrong too.
+            if deviation <= 1e-4 { Ok(()) } else { Err(format!("{how}, {} tokens: {deviation:e}", ids.len())) }
+        };
+        decoder.truncate(0);
+        compare("one prefill", &run(&mut decoder, ids))?;
+        decoder.truncate(0);
+        compare("token by token", &all(&mut decoder, ids.chunks(1)))?;
+        decoder.truncate(0);
+        compare("in chunks", &all(&mut decoder, ids.chunks(5)))?;
+        // A turn, an answer of other tokens, and back to the middle of the turn.
+        run(&mut decoder, &[5, 4, 3]);
+        decoder.truncate(ids.len() / 2);
+        let mut logits = run(&mut decoder, &ids[ids.len() / 2..]);
+        compare("after going back", &logits)?;
+        for (i, expected) in prompt.greedy_ids.iter().enumerate() {
+            let token = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32;
+            if token != *expected {
+                return Err(format!("greedy token {i} after {} is {token}, not {expected}", ids.len()));
+            }
+            logits = run(&mut decoder, &[token]);
+        }
+    }
+    Ok(largest)
+}
+
+#[test]
+fn logits_are_those_of_transformers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/families");
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    folders.retain(|path| path.join("config.json").exists());
+    folders.sort();
+    assert!(folders.len() >= 20, "{folders:?}");
+    let mut wrong = Vec::new();
+    let mut checked: BTreeMap<String, (usize, f32)> = BTreeMap::new();
+    for folder in &folders {
+        let name = folder.file_name().unwrap().to_string_lossy();
+        let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        match check(folder) {
+            Ok(deviation) => {
+                println!("{name:20} {deviation:.1e}");
+                let architecture = config["model_type"].as_str().unwrap().to_owned();
+                let (models, largest) = checked.entry(architecture).or_default();
+                *models += 1;
+                *largest = largest.max(deviation);
+            }
+            Err(reason) => wrong.push(format!("{name:20} {reason}")),
+        }
+    }
+    assert!(wrong.is_empty(), "wrong:\n{}", wrong.join("\n"));
+    if std::env::var_os("UPDATE").is_some() {
+        let line = |(name, (models, largest)): (&String, &(usize, f32))| {
+            format!("{name} = {{ models = {models}, deviation = {largest:.1e} }}\n")
+        };
+        let text: String = checked.iter().map(line).collect();
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/decoder/checked.toml"), text).unwrap();
+    }
+    // What the program says of itself: the deviations may differ by processor, what was checked not.
+    for architecture in architectures() {
+        let here = checked.remove(architecture.name).map(|(models, _)| models);
+        let said = architecture.checked.map(|c| c.models);
+        assert_eq!(said, here, "{}: renew it: UPDATE=1 cargo test --test families", architecture.name);
+    }
+    assert!(checked.is_empty(), "not of the table: {checked:?}");
+}
