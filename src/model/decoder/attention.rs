@@ -21,10 +21,37 @@ pub struct Attention {
     heads: usize,
     kv_heads: usize,
     head_dim: usize,
-    scale: f64,
-    cap: Option<f64>,
-    pub(super) window: Option<usize>,
+    scores: Scores,
     rotation: Option<usize>,
+}
+
+/// How queries weigh keys.
+pub struct Scores {
+    pub scale: f64,
+    pub cap: Option<f64>,
+    pub window: Option<usize>,
+}
+
+impl Scores {
+    /// `q` `[heads, tokens, k_dim]` over `k` `[kv_heads, past + tokens, k_dim]` and `v`
+    /// `[kv_heads, past + tokens, v_dim]`: `[heads, tokens, v_dim]`.
+    pub fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: &Pass) -> Result<Tensor> {
+        let (heads, tokens, k_dim) = q.dims3()?;
+        let (kv_heads, len, v_dim) = v.dims3()?;
+        // The heads that share a KV head are stacked along the tokens, so that K and V are not repeated.
+        let group = heads / kv_heads;
+        let q = (q.contiguous()?.reshape((kv_heads, group * tokens, k_dim))? * self.scale)?;
+        let mut scores = q.matmul(&k.transpose(1, 2)?)?; // [kv_heads, group * tokens, past + tokens]
+        if let Some(cap) = self.cap {
+            scores = soft_cap(&scores, cap)?;
+        }
+        if let Some(mask) = pass.mask(self.window)? {
+            scores = scores.reshape((heads, tokens, len))?.broadcast_add(&mask)?;
+            scores = scores.reshape((kv_heads, group * tokens, len))?;
+        }
+        let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+        weights.matmul(v)?.reshape((heads, tokens, v_dim))
+    }
 }
 
 /// One a layer: the size of a variant costs nothing.
@@ -63,16 +90,18 @@ impl Attention {
             heads,
             kv_heads,
             head_dim,
-            scale: config.scales.attention,
-            cap: config.scales.attention_cap,
-            window: config.layers[layer].window,
+            scores: Scores {
+                scale: config.scales.attention,
+                cap: config.scales.attention_cap,
+                window: config.layers[layer].window,
+            },
             rotation: config.layers[layer].rotation,
         })
     }
 
     /// `x` `[tokens, hidden]`, already normed, to `[tokens, hidden]`. Keys and values are added to `cache`.
     pub fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> Result<Tensor> {
-        let Attention { heads, kv_heads, head_dim, .. } = *self;
+        let Attention { heads, head_dim, .. } = *self;
         let tokens = pass.tokens;
         let (mut q, mut k, v) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
         if let Some((q_norm, k_norm)) = &self.norms {
@@ -89,22 +118,7 @@ impl Attention {
             q = q.broadcast_mul(scales)?;
         }
         let (k, v) = cache.append(pass.past, &k, &v.transpose(0, 1)?)?; // [kv_heads, past + tokens, head_dim]
-
-        // The heads that share a KV head are stacked along the tokens, so that K and V are not repeated.
-        let group = heads / kv_heads;
-        let q = (q.contiguous()?.reshape((kv_heads, group * tokens, head_dim))? * self.scale)?;
-        let mut scores = q.matmul(&k.transpose(1, 2)?)?; // [kv_heads, group * tokens, past + tokens]
-        if let Some(cap) = self.cap {
-            scores = soft_cap(&scores, cap)?;
-        }
-        if let Some(mask) = pass.mask(self.window)? {
-            let len = pass.past + tokens;
-            scores = scores.reshape((heads, tokens, len))?.broadcast_add(&mask)?;
-            scores = scores.reshape((kv_heads, group * tokens, len))?;
-        }
-        let weights = candle_nn::ops::softmax_last_dim(&scores)?;
-        let out = weights.matmul(&v)?; // [kv_heads, group * tokens, head_dim]
-        let out = out.reshape((heads, tokens, head_dim))?.transpose(0, 1)?;
+        let out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
         self.output.forward(&out.reshape((tokens, heads * head_dim))?)
     }
 

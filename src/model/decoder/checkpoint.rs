@@ -151,20 +151,53 @@ impl Checkpoint {
             };
             return (0..count).map(one).collect();
         }
-        let Some(stacked) = self.find(&format!("blk.{layer}.{part}_exps.weight")) else {
+        let name = format!("blk.{layer}.{part}_exps.weight");
+        if !self.has(&name) {
             return (0..count)
                 .map(|expert| self.matrix(&format!("blk.{layer}.{part}.{expert}.weight"), Some(rows), columns))
                 .collect();
-        };
+        }
+        self.stack(&name, count, rows, columns)
+    }
+
+    /// The `count` matrices of the tensor `name` `[count, rows, columns]`.
+    pub(super) fn stack(&self, name: &str, count: usize, rows: usize, columns: usize) -> Result<Vec<Matrix>, Error> {
+        let stacked = self.require(name)?;
         if stacked.shape != [count, rows, columns] {
             return Err(self.wrong_shape(stacked, &[count, rows, columns]));
         }
-        let one = |expert: usize| {
-            let mut tensor = stacked.rows(expert..expert + 1);
+        let one = |index: usize| {
+            let mut tensor = stacked.rows(index..index + 1);
             tensor.shape.remove(0);
             self.checked_matrix(tensor, Some(rows), columns)
         };
         (0..count).map(one).collect()
+    }
+
+    /// What widens a latent of `rank` to each head's key and value, from the tensor `name`
+    /// `[heads * (key + value), rank]`: the keys' part turned to `[rank, key]` (a copy, in f32), and
+    /// the values' `[value, rank]`.
+    pub(super) fn keys_and_values(
+        &self,
+        name: &str,
+        heads: usize,
+        (key_dim, value_dim): (usize, usize),
+        rank: usize,
+    ) -> Result<(Vec<Matrix>, Vec<Matrix>), Error> {
+        let tensor = self.require(name)?;
+        let head_rows = key_dim + value_dim;
+        if tensor.shape != [heads * head_rows, rank] {
+            return Err(self.wrong_shape(tensor, &[heads * head_rows, rank]));
+        }
+        let key = |head: usize| {
+            let rows = tensor.rows(head * head_rows..head * head_rows + key_dim);
+            self.turned(&rows, rank, key_dim)
+        };
+        let value = |head: usize| {
+            let rows = tensor.rows(head * head_rows + key_dim..(head + 1) * head_rows);
+            self.checked_matrix(rows, Some(value_dim), rank)
+        };
+        Ok(((0..heads).map(key).collect::<Result<_, _>>()?, (0..heads).map(value).collect::<Result<_, _>>()?))
     }
 
     /// The matrix `[1, columns]`, which some files store as a vector.
@@ -203,7 +236,10 @@ impl Checkpoint {
 
     /// The matrix `[rows, columns]` of a tensor `[columns, rows]`: a copy, in f32.
     fn transposed_matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix, Error> {
-        let tensor = self.require(name)?;
+        self.turned(self.require(name)?, rows, columns)
+    }
+
+    fn turned(&self, tensor: &MappedTensor, rows: usize, columns: usize) -> Result<Matrix, Error> {
         if tensor.shape != [columns, rows] {
             return Err(self.wrong_shape(tensor, &[columns, rows]));
         }

@@ -25,6 +25,8 @@ pub struct DecoderConfig {
     pub rotations: Vec<Rotation>,
     pub layers: Vec<LayerConfig>,
     pub experts: Option<Experts>,
+    /// Keys and values are latents: one KV head of `rank + rope_dim` components.
+    pub latent: Option<Latent>,
     pub scales: Scales,
 }
 
@@ -60,6 +62,34 @@ pub struct Experts {
     pub shared_feed_forward_size: usize,
     /// The weights of the chosen are scaled to sum to one.
     pub sum_to_one: bool,
+    /// What the weights are multiplied with besides.
+    pub scale: f64,
+    /// Each expert is scored for itself, by a sigmoid; else all of a token together, by a softmax.
+    pub sigmoid: bool,
+    pub groups: Option<ExpertGroups>,
+}
+
+/// Only experts of the best groups may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpertGroups {
+    pub count: usize,
+    /// Groups that a token may choose from.
+    pub used: usize,
+    /// A group is as good as the sum of its best `best` experts.
+    pub best: usize,
+}
+
+/// The widths of multi-head latent attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latent {
+    /// Of the state that queries pass through, if they do.
+    pub query_rank: Option<usize>,
+    /// Of the latent that holds keys and values.
+    pub rank: usize,
+    /// A head's part without RoPE, and that with it.
+    pub nope_dim: usize,
+    pub rope_dim: usize,
+    pub v_dim: usize,
 }
 
 /// Constants that families multiply or bound their numbers with.
@@ -107,6 +137,21 @@ impl DecoderConfig {
             if experts.used > experts.count {
                 return wrong(format!("it uses {} of {} experts", experts.used, experts.count));
             }
+            if let Some(groups) = experts.groups {
+                let size = experts.count / groups.count.max(1);
+                if groups.used == 0 || groups.used > groups.count || size * groups.count != experts.count {
+                    return wrong(format!("{} of {} groups of {} experts", groups.used, groups.count, experts.count));
+                }
+                if groups.used * size < experts.used {
+                    return wrong(format!("{} experts used of {} groups of {size}", experts.used, groups.used));
+                }
+            }
+        }
+        if let Some(latent) = &self.latent {
+            positive.push(("latent size", latent.rank));
+            positive.push(("head size without RoPE", latent.nope_dim));
+            positive.push(("head size with RoPE", latent.rope_dim));
+            positive.push(("value size", latent.v_dim));
         }
         if let Some((name, value)) = positive.iter().find(|(_, v)| *v == 0 || *v > 1 << 30) {
             return wrong(format!("{name} is {value}"));

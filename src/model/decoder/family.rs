@@ -278,6 +278,13 @@ pub const FAMILIES: &[Family] = &[
         rope_in_windows: true,
         ..COHERE
     },
+    Family {
+        gguf_architecture: "deepseek2",
+        hf_model_types: &["deepseek_v2", "deepseek_v3"],
+        hf_rope_pairs: RopePairs::Neighbours,
+        experts_sum_to_one: false,
+        ..LLAMA
+    },
     Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe"], ..LLAMA },
     Family { gguf_architecture: "granite", hf_model_types: &["granite"], ..LLAMA },
     Family { gguf_architecture: "smollm3", hf_model_types: &["smollm3"], rope_free_every: Some(4), ..LLAMA },

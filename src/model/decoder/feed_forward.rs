@@ -107,8 +107,9 @@ impl Activation {
 pub struct Mixture {
     router: Matrix,
     experts: Vec<Expert>,
-    used: usize,
-    sum_to_one: bool,
+    /// Added to the scores for choosing alone, `[experts]`.
+    bias: Option<Vec<f32>>,
+    config: Experts,
     /// The expert of all tokens, and what gates it.
     shared: Option<(Dense, Option<Matrix>)>,
     activation: Activation,
@@ -143,21 +144,29 @@ impl Mixture {
                 Some((Dense::load(checkpoint, config, layer, "_shexp", size)?, gate))
             }
         };
+        let bias = match checkpoint.has(&format!("blk.{layer}.exp_probs_b.bias")) {
+            true => Some(checkpoint.vector(&format!("blk.{layer}.exp_probs_b.bias"), count)?.to_vec1()?),
+            false => None,
+        };
         let experts_of = gates.into_iter().zip(ups).zip(downs);
         Ok(Mixture {
             router: checkpoint.matrix(&name("ffn_gate_inp"), Some(count), hidden)?,
             experts: experts_of.map(|((gate, up), down)| Expert { gate, up, down }).collect(),
-            used: experts.used,
-            sum_to_one: experts.sum_to_one,
+            bias,
+            config: experts.clone(),
             shared,
             activation: config.activation,
         })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let probabilities = candle_nn::ops::softmax_last_dim(&self.router.forward(x)?)?; // [tokens, experts]
+        let scores = self.router.forward(x)?; // [tokens, experts]
+        let scores = match self.config.sigmoid {
+            true => candle_nn::ops::sigmoid(&scores)?,
+            false => candle_nn::ops::softmax_last_dim(&scores)?,
+        };
         let mut out = x.zeros_like()?;
-        for (expert, (tokens, weights)) in self.experts.iter().zip(self.choose(&probabilities.to_vec2()?)) {
+        for (expert, (tokens, weights)) in self.experts.iter().zip(self.choose(&scores.to_vec2()?)) {
             if tokens.is_empty() {
                 continue;
             }
@@ -179,19 +188,41 @@ impl Mixture {
     }
 
     /// For each expert, the tokens that it is chosen for, with its weight for each.
-    fn choose(&self, probabilities: &[Vec<f32>]) -> Vec<(Vec<u32>, Vec<f32>)> {
+    fn choose(&self, scores: &[Vec<f32>]) -> Vec<(Vec<u32>, Vec<f32>)> {
         let mut chosen = vec![(Vec::new(), Vec::new()); self.experts.len()];
-        for (token, probabilities) in probabilities.iter().enumerate() {
-            let mut order: Vec<usize> = (0..probabilities.len()).collect();
-            // Stable: of two alike the first is taken.
-            order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
-            order.truncate(self.used);
-            let sum = if self.sum_to_one { order.iter().map(|e| probabilities[*e]).sum() } else { 1.0 };
-            for expert in order {
+        for (token, scores) in scores.iter().enumerate() {
+            let best = self.best(scores);
+            let sum = if self.config.sum_to_one { best.iter().map(|e| scores[*e]).sum() } else { 1.0 };
+            for expert in best {
                 chosen[expert].0.push(token as u32);
-                chosen[expert].1.push(probabilities[expert] / sum);
+                chosen[expert].1.push(scores[expert] / sum * self.config.scale as f32);
             }
         }
         chosen
     }
+
+    /// The experts that a token's `scores` choose, best first.
+    fn best(&self, scores: &[f32]) -> Vec<usize> {
+        let biased: Vec<f32> = match &self.bias {
+            Some(bias) => scores.iter().zip(bias).map(|(score, bias)| score + bias).collect(),
+            None => scores.to_vec(),
+        };
+        let mut order = descending(&biased);
+        if let Some(groups) = self.config.groups {
+            let size = biased.len() / groups.count;
+            let score = |group: &[f32]| descending(group).iter().take(groups.best).map(|e| group[*e]).sum();
+            let scores: Vec<f32> = biased.chunks(size).map(score).collect();
+            let allowed = &descending(&scores)[..groups.used];
+            order.retain(|expert| allowed.contains(&(expert / size)));
+        }
+        order.truncate(self.config.used);
+        order
+    }
+}
+
+/// Indices of `values`, the largest first; of two alike the first.
+fn descending(values: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
+    order
 }

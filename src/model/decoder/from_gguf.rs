@@ -3,7 +3,9 @@
 //! Keys: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, and what llama.cpp's
 //! `src/llama-arch.cpp` adds to them.
 
-use super::config::{DecoderConfig, Experts, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales};
+use super::config::{
+    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales,
+};
 use super::family::{FAMILIES, Residual, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
@@ -37,13 +39,34 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     }
     let hidden_size = required("embedding_length")?;
     let heads = required("attention.head_count")?;
-    let head_dim = number("attention.key_length").unwrap_or(hidden_size / heads.max(1));
+    let latent = match number("attention.kv_lora_rank") {
+        None => None,
+        Some(rank) => {
+            // Newer files give the cached key's width as key_length, and a head's own beside it.
+            let rope_dim = required("rope.dimension_count")?;
+            let key_dim = number("attention.key_length_mla").map_or_else(|| required("attention.key_length"), Ok)?;
+            Some(Latent {
+                query_rank: number("attention.q_lora_rank").filter(|rank| *rank > 0),
+                rank,
+                nope_dim: key_dim.saturating_sub(rope_dim),
+                rope_dim,
+                v_dim: number("attention.value_length_mla").map_or_else(|| required("attention.value_length"), Ok)?,
+            })
+        }
+    };
+    let head_dim = match &latent {
+        Some(latent) => latent.rank.saturating_add(latent.rope_dim),
+        None => number("attention.key_length").unwrap_or(hidden_size / heads.max(1)),
+    };
     let context_length = required("context_length")?;
     let rope_dim = number("rope.dimension_count").unwrap_or(head_dim);
     let factor = float("rope.scaling.factor").unwrap_or(1.0);
     let original_context = float("rope.scaling.original_context_length")
         .or(number("rope.scaling.original_context_length").map(|n| n as f64))
         .unwrap_or(context_length as f64);
+    // What DeepSeek calls mscale: it sharpens the scores, and its two cancel in the rotation.
+    let mscale = float("rope.scaling.yarn_log_multiplier").map(|multiplier| 10.0 * multiplier);
+    let stretched = 1.0 + 0.1 * factor.max(1.0).ln();
     let scaling = match meta.str(&key("rope.scaling.type")) {
         None | Some("none") => RopeScaling::None,
         Some("linear") => RopeScaling::Linear { factor },
@@ -52,7 +75,10 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             original_context,
             beta_fast: float("rope.scaling.yarn_beta_fast").unwrap_or(32.0),
             beta_slow: float("rope.scaling.yarn_beta_slow").unwrap_or(1.0),
-            magnitude: float("rope.scaling.attn_factor").unwrap_or(1.0) * (1.0 + 0.1 * factor.max(1.0).ln()),
+            magnitude: match mscale {
+                Some(mscale) if mscale != 0.0 => 1.0,
+                _ => float("rope.scaling.attn_factor").unwrap_or(1.0) * stretched,
+            },
             whole_steps: true,
         },
         Some(other) => return Err(unsupported(format!("rope scaling {other:?}"))),
@@ -76,8 +102,21 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             count,
             used: required("expert_used_count")?,
             feed_forward_size: expert_size()?,
-            shared_feed_forward_size: number("expert_shared_feed_forward_length").unwrap_or(0),
+            shared_feed_forward_size: number("expert_shared_feed_forward_length").unwrap_or(match latent {
+                Some(_) => number("expert_shared_count").unwrap_or(0).saturating_mul(expert_size()?),
+                None => 0,
+            }),
             sum_to_one: meta.bool(&key("expert_weights_norm")).unwrap_or(family.experts_sum_to_one),
+            scale: float("expert_weights_scale").filter(|scale| *scale != 0.0).unwrap_or(1.0),
+            sigmoid: match number("expert_gating_func") {
+                None | Some(0 | 1 | 3) => false,
+                Some(2) => true,
+                Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),
+            },
+            groups: match number("expert_group_count").filter(|count| *count > 1) {
+                None => None,
+                Some(count) => Some(ExpertGroups { count, used: required("expert_group_used_count")?, best: 2 }),
+            },
         }),
     };
     let layer = |index: usize| {
@@ -101,7 +140,11 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     // The largest Gemma 2 and 3 scale by the width of a head as if the state were split among them.
     let scored_dim = match (architecture, layers) {
         ("gemma2", 46) | ("gemma3", 62) => hidden_size / heads.max(1),
-        _ => head_dim,
+        _ => latent.map_or(head_dim, |latent| latent.nope_dim + latent.rope_dim),
+    };
+    let sharper = match mscale {
+        Some(mscale) => (1.0 + 0.1 * mscale * factor.max(1.0).ln()).powi(2),
+        None => 1.0,
     };
     let scales = Scales {
         embedding: float("embedding_scale").unwrap_or(if family.scaled_embedding {
@@ -110,7 +153,7 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             1.0
         }),
         residual: float("residual_scale").unwrap_or(1.0),
-        attention: float("attention.scale").filter(|s| *s > 0.0).unwrap_or((scored_dim as f64).powf(-0.5)),
+        attention: float("attention.scale").filter(|s| *s > 0.0).unwrap_or(sharper * (scored_dim as f64).powf(-0.5)),
         // Granite's divides, Cohere's multiplies.
         logits: float("logit_scale")
             .filter(|s| *s > 0.0)
@@ -128,7 +171,7 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         hidden_size,
         feed_forward_size,
         heads,
-        kv_heads: number("attention.head_count_kv").unwrap_or(heads),
+        kv_heads: if latent.is_some() { 1 } else { number("attention.head_count_kv").unwrap_or(heads) },
         head_dim,
         context_length,
         norm_eps: float("attention.layer_norm_rms_epsilon")
@@ -143,6 +186,7 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         layers: (0..layers).map(layer).collect(),
         rotations,
         experts,
+        latent,
         scales,
     }
     .checked(file)

@@ -4,7 +4,9 @@
 
 use serde_json::Value as Json;
 
-use super::config::{DecoderConfig, Experts, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales};
+use super::config::{
+    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales,
+};
 use super::family::{Activation, FAMILIES, Family, Residual, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
@@ -69,18 +71,22 @@ impl<'a> Reader<'a> {
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
         let heads = self.required(&["num_attention_heads", "n_head"])?;
-        let head_dim = self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1));
+        let latent = self.latent()?;
+        let head_dim = match &latent {
+            Some(latent) => latent.rank + latent.rope_dim,
+            None => self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1)),
+        };
         let experts = self.experts()?;
         let feed_forward_size =
             self.number(&["ffn_hidden_size", "n_inner", "intermediate_size"]).unwrap_or(4 * hidden_size);
-        let rotations = self.rotations(head_dim)?;
+        let rotations = self.rotations(latent.map_or(head_dim, |latent| latent.rope_dim))?;
         DecoderConfig {
             family: self.family,
             architecture: self.architecture.to_owned(),
             hidden_size,
             feed_forward_size,
             heads,
-            kv_heads: self.kv_heads(heads),
+            kv_heads: if latent.is_some() { 1 } else { self.kv_heads(heads) },
             head_dim,
             context_length: self.required(&["max_position_embeddings", "n_positions"])?,
             norm_eps: self
@@ -89,11 +95,23 @@ impl<'a> Reader<'a> {
             residual: self.residual(),
             activation: self.activation()?,
             layers: self.layers(experts.is_some(), rotations.len())?,
-            scales: self.scales(hidden_size, head_dim),
+            scales: self.scales(hidden_size, latent.map_or(head_dim, |latent| latent.nope_dim + latent.rope_dim)),
+            latent,
             rotations,
             experts,
         }
         .checked(self.file)
+    }
+
+    fn latent(&self) -> Result<Option<Latent>, Error> {
+        let Some(rank) = self.number(&["kv_lora_rank"]) else { return Ok(None) };
+        Ok(Some(Latent {
+            query_rank: self.number(&["q_lora_rank"]),
+            rank,
+            nope_dim: self.required(&["qk_nope_head_dim"])?,
+            rope_dim: self.required(&["qk_rope_head_dim"])?,
+            v_dim: self.required(&["v_head_dim"])?,
+        }))
     }
 
     fn kv_heads(&self, heads: usize) -> usize {
@@ -131,15 +149,35 @@ impl<'a> Reader<'a> {
     }
 
     fn experts(&self) -> Result<Option<Experts>, Error> {
-        let Some(count) = self.number(&["num_local_experts", "num_experts"]).filter(|n| *n > 0) else {
+        let Some(count) = self.number(&["num_local_experts", "num_experts", "n_routed_experts"]).filter(|n| *n > 0)
+        else {
             return Ok(None);
+        };
+        let feed_forward_size = self.required(&["moe_intermediate_size", "intermediate_size"])?;
+        // DeepSeek V3 scores by sigmoid and groups by their best two; V2 by softmax and their best.
+        let third = self.architecture == "deepseek_v3";
+        let grouped = third || self.json["topk_method"] == "group_limited_greedy";
+        let groups = self.number(&["n_group"]).filter(|count| grouped && *count > 1);
+        let shared = self.number(&["n_shared_experts"]).map(|count| count * feed_forward_size);
+        let sum_to_one = match self.architecture {
+            // transformers does not read what its files say.
+            "deepseek_v2" => None,
+            _ => self.json["norm_topk_prob"].as_bool(),
         };
         Ok(Some(Experts {
             count,
             used: self.required(&["num_experts_per_tok"])?,
-            feed_forward_size: self.required(&["moe_intermediate_size", "intermediate_size"])?,
-            shared_feed_forward_size: self.number(&["shared_expert_intermediate_size"]).unwrap_or(0),
-            sum_to_one: self.json["norm_topk_prob"].as_bool().unwrap_or(self.family.experts_sum_to_one),
+            feed_forward_size,
+            shared_feed_forward_size: self.number(&["shared_expert_intermediate_size"]).or(shared).unwrap_or(0),
+            sum_to_one: sum_to_one.unwrap_or(self.family.experts_sum_to_one),
+            scale: self.float(&["routed_scaling_factor"]).unwrap_or(1.0),
+            sigmoid: third,
+            groups: match groups {
+                None => None,
+                Some(count) => {
+                    Some(ExpertGroups { count, used: self.required(&["topk_group"])?, best: if third { 2 } else { 1 } })
+                }
+            },
         }))
     }
 
@@ -158,6 +196,7 @@ impl<'a> Reader<'a> {
                 every.is_none_or(|n| !(index + 1).is_multiple_of(n))
             }
         };
+        let first = self.number(&["first_k_dense_replace"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
         let layer = |index: usize| {
             let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
@@ -178,7 +217,7 @@ impl<'a> Reader<'a> {
             LayerConfig {
                 window: window.filter(|_| windowed),
                 rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
-                experts: experts && !dense && (index + 1).is_multiple_of(step),
+                experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
             }
         };
         Ok((0..count).map(layer).collect())
@@ -244,7 +283,15 @@ impl<'a> Reader<'a> {
 
     fn scales(&self, hidden_size: usize, head_dim: usize) -> Scales {
         let by_root = |n: f64| n.powf(-0.5);
-        let rope = &self.json["rope_parameters"];
+        let rope = match &self.json["rope_parameters"] {
+            Json::Null => &self.json["rope_scaling"],
+            newer => newer,
+        };
+        // DeepSeek's YaRN scales the scores besides.
+        let sharper = match (rope["mscale_all_dim"].as_f64(), rope["factor"].as_f64()) {
+            (Some(mscale), Some(factor)) if mscale != 0.0 => yarn_log(mscale, factor).powi(2),
+            _ => 1.0,
+        };
         Scales {
             embedding: self.float(&["embedding_multiplier"]).unwrap_or(if self.family.scaled_embedding {
                 (hidden_size as f64).sqrt()
@@ -255,7 +302,9 @@ impl<'a> Reader<'a> {
             attention: self
                 .float(&["attention_multiplier"])
                 .or(self.float(&["query_pre_attn_scalar"]).map(by_root))
-                .unwrap_or(by_root(head_dim as f64)),
+                .unwrap_or(
+                    by_root(head_dim as f64) * if self.number(&["kv_lora_rank"]).is_some() { sharper } else { 1.0 },
+                ),
             // Granite divides, Cohere multiplies.
             logits: self.float(&["logit_scale"]).unwrap_or(1.0) / self.float(&["logits_scaling"]).unwrap_or(1.0),
             attention_cap: self.float(&["attn_logit_softcapping"]),
@@ -271,12 +320,15 @@ impl<'a> Reader<'a> {
 /// What YaRN multiplies cosines and sines with (Peng et al., 2023, <https://arxiv.org/abs/2309.00071>,
 /// and DeepSeek's two `mscale`).
 fn yarn_magnitude(rope: &Json, factor: f64) -> f64 {
-    let magnitude = |mscale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 };
     if let Some(given) = rope["attention_factor"].as_f64() {
         return given;
     }
     match (rope["mscale"].as_f64(), rope["mscale_all_dim"].as_f64()) {
-        (Some(one), Some(all)) if one != 0.0 && all != 0.0 => magnitude(one) / magnitude(all),
-        _ => magnitude(1.0),
+        (Some(one), Some(all)) if one != 0.0 && all != 0.0 => yarn_log(one, factor) / yarn_log(all, factor),
+        _ => yarn_log(1.0, factor),
     }
+}
+
+fn yarn_log(mscale: f64, factor: f64) -> f64 {
+    if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 }
 }

@@ -8,6 +8,7 @@ mod feed_forward;
 mod from_gguf;
 mod from_json;
 mod kv_cache;
+mod latent_attention;
 mod linear;
 mod names;
 mod norm;
@@ -27,6 +28,7 @@ use self::attention::{Attention, Pass, soft_cap};
 use self::family::Residual;
 use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
+use self::latent_attention::LatentAttention;
 use self::linear::{Linear, Matrix};
 use self::norm::Norm;
 use self::rope::{Rope, RopeScaling};
@@ -65,10 +67,33 @@ struct Layer {
     post_attn_norm: Option<Norm>,
     ffn_norm: Option<Norm>,
     post_ffn_norm: Option<Norm>,
-    attention: Attention,
+    mixer: Mixer,
     feed_forward: FeedForward,
     /// What each part's result is multiplied with before it is added.
     scale: f64,
+}
+
+/// What lets a token look at those before it. One a layer: the size of a variant costs nothing.
+#[allow(clippy::large_enum_variant)]
+enum Mixer {
+    Attention(Attention),
+    Latent(LatentAttention),
+}
+
+impl Mixer {
+    fn load(checkpoint: &Checkpoint, config: &DecoderConfig, layer: usize) -> Result<Mixer, Error> {
+        match &config.latent {
+            Some(latent) => Ok(Mixer::Latent(LatentAttention::load(checkpoint, config, latent, layer)?)),
+            None => Ok(Mixer::Attention(Attention::load(checkpoint, config, layer)?)),
+        }
+    }
+
+    fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> candle_core::Result<Tensor> {
+        match self {
+            Mixer::Attention(attention) => attention.forward(x, pass, cache),
+            Mixer::Latent(attention) => attention.forward(x, pass, cache),
+        }
+    }
 }
 
 impl Layer {
@@ -90,7 +115,7 @@ impl Layer {
             post_attn_norm: norm("post_attention_norm", after)?,
             ffn_norm: norm(ffn_name, before && !shared)?,
             post_ffn_norm: norm("post_ffw_norm", after)?,
-            attention: Attention::load(checkpoint, config, index)?,
+            mixer: Mixer::load(checkpoint, config, index)?,
             feed_forward: FeedForward::load(checkpoint, config, index)?,
             scale: config.scales.residual,
         })
@@ -104,7 +129,7 @@ impl Layer {
         };
         let scaled = |x: Tensor| if self.scale == 1.0 { Ok(x) } else { x * self.scale };
         let normed = maybe(&self.attn_norm, x)?;
-        let attended = maybe(&self.post_attn_norm, &self.attention.forward(&normed, pass, cache)?)?;
+        let attended = maybe(&self.post_attn_norm, &self.mixer.forward(&normed, pass, cache)?)?;
         if self.residual == Residual::Parallel {
             let normed = if self.ffn_norm.is_some() { maybe(&self.ffn_norm, x)? } else { normed };
             let fed = self.feed_forward.forward(&normed)?;

@@ -13,6 +13,12 @@ const NAMES: &[(&str, &[&str])] = &[
     ("attn_k", &["self_attn.k_proj"]),
     ("attn_v", &["self_attn.v_proj"]),
     ("attn_qkv", &["self_attn.qkv_proj", "self_attention.query_key_value", "attention.query_key_value", "attn.c_attn"]),
+    ("attn_q_a", &["self_attn.q_a_proj"]),
+    ("attn_q_a_norm", &["self_attn.q_a_layernorm"]),
+    ("attn_q_b", &["self_attn.q_b_proj"]),
+    ("attn_kv_a_mqa", &["self_attn.kv_a_proj_with_mqa"]),
+    ("attn_kv_a_norm", &["self_attn.kv_a_layernorm"]),
+    ("attn_kv_b", &["self_attn.kv_b_proj"]),
     ("attn_output", &["self_attn.o_proj", "self_attn.dense", "self_attention.dense", "attention.dense", "attn.c_proj"]),
     ("attn_q_norm", &["self_attn.q_norm"]),
     ("attn_k_norm", &["self_attn.k_norm"]),
@@ -56,6 +62,9 @@ pub fn normalized(hf: &str) -> String {
 /// `blk.3.self_attn.q_proj.weight`.
 pub fn candidates(gguf: &str) -> Vec<String> {
     let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
+    if let Some(layer) = gguf.strip_suffix(".exp_probs_b.bias") {
+        return vec![format!("{layer}.mlp.gate.e_score_correction_bias")];
+    }
     let (layer, stem) = match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
         Some((layer, stem)) => (format!("blk.{layer}."), stem),
         None => (String::new(), stem),
