@@ -66,8 +66,8 @@ fn check(folder: &Path) -> Result<f32, String> {
         compare("in chunks", &all(&mut decoder, ids.chunks(5)))?;
         // A turn, an answer of other tokens, and back to the middle of the turn.
         run(&mut decoder, &[5, 4, 3]);
-        decoder.truncate(ids.len() / 2);
-        let mut logits = run(&mut decoder, &ids[ids.len() / 2..]);
+        let left = decoder.truncate(ids.len() / 2);
+        let mut logits = run(&mut decoder, &ids[left..]);
         compare("after going back", &logits)?;
         for (i, expected) in prompt.greedy_ids.iter().enumerate() {
             let token = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32;

@@ -259,6 +259,16 @@ impl Checkpoint {
         Ok(Tensor::from_vec(self.floats(tensor)?, len, &Device::Cpu)?)
     }
 
+    /// The matrix `[rows, columns]` as f32; dimensions of one in between are ignored.
+    pub(super) fn grid(&self, name: &str, rows: usize, columns: usize) -> Result<Tensor, Error> {
+        let tensor = self.require(name)?;
+        let shape: Vec<usize> = tensor.shape.iter().copied().filter(|size| *size != 1).collect();
+        if shape != [rows, columns].into_iter().filter(|size| *size != 1).collect::<Vec<_>>() {
+            return Err(self.wrong_shape(tensor, &[rows, columns]));
+        }
+        Ok(Tensor::from_vec(self.floats(tensor)?, (rows, columns), &Device::Cpu)?)
+    }
+
     /// The norm weights `[heads, head_dim]` of `stem`: one tensor, or one for each head; `None` where
     /// there are none.
     pub(super) fn head_weights(&self, stem: &str, heads: usize, head_dim: usize) -> Result<Option<Tensor>, Error> {

@@ -39,6 +39,17 @@ pub struct LayerConfig {
     pub rotation: Option<usize>,
     /// Its feed-forward layer is a mixture of experts.
     pub experts: bool,
+    pub mixer: MixerKind,
+}
+
+/// What lets a layer's token look at those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MixerKind {
+    Attention,
+    /// LFM2's gated convolution over `width` tokens.
+    ShortConv {
+        width: usize,
+    },
 }
 
 /// How heads are rotated by position.
@@ -118,6 +129,11 @@ pub struct PositionScale {
 pub const MAX_LAYERS: usize = 4096;
 
 impl DecoderConfig {
+    /// Whether some layer has a state that every token replaces.
+    pub fn is_recurrent(&self) -> bool {
+        self.layers.iter().any(|layer| layer.mixer != MixerKind::Attention)
+    }
+
     /// Refuses numbers that no arithmetic below could use: the file comes from a stranger.
     pub(super) fn checked(self, file: &str) -> Result<DecoderConfig, Error> {
         let mut positive = vec![
@@ -152,6 +168,12 @@ impl DecoderConfig {
             positive.push(("head size without RoPE", latent.nope_dim));
             positive.push(("head size with RoPE", latent.rope_dim));
             positive.push(("value size", latent.v_dim));
+        }
+        for layer in &self.layers {
+            match layer.mixer {
+                MixerKind::Attention => {}
+                MixerKind::ShortConv { width } => positive.push(("convolution width", width)),
+            }
         }
         if let Some((name, value)) = positive.iter().find(|(_, v)| *v == 0 || *v > 1 << 30) {
             return wrong(format!("{name} is {value}"));

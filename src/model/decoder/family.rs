@@ -295,6 +295,13 @@ pub const FAMILIES: &[Family] = &[
         hf_rope_pairs: RopePairs::Neighbours,
         ..LLAMA
     },
+    Family {
+        gguf_architecture: "lfm2",
+        hf_model_types: &["lfm2"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::Heads,
+        ..LLAMA
+    },
     Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];
 

@@ -4,7 +4,7 @@
 //! `src/llama-arch.cpp` adds to them.
 
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales,
+    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
 };
 use super::family::{FAMILIES, Residual, Windows};
 use super::rope::RopeScaling;
@@ -30,6 +30,11 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         value => value?.as_u64(),
     };
     let number = |name: &str| number(name).map(|v| v as usize);
+    // The number of a layer, where they may differ.
+    let of_layer = |name: &str, layer: usize| match meta.get(&key(name)) {
+        Some(Value::Array(all)) => all.get(layer)?.as_u64().map(|v| v as usize),
+        _ => number(name),
+    };
     let required = |name: &str| number(name).ok_or_else(|| wrong(format!("metadata has no {}", key(name))));
     let float = |name: &str| meta.f32(&key(name)).map(f64::from);
 
@@ -135,6 +140,10 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
                 _ => Some(if window.is_some() { rotations.len() - 1 } else { 0 }),
             },
             experts: expert_count > 0 && index >= dense_layers,
+            mixer: match number("shortconv.l_cache") {
+                Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
+                _ => MixerKind::Attention,
+            },
         }
     };
     // The largest Gemma 2 and 3 scale by the width of a head as if the state were split among them.
@@ -171,7 +180,11 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         hidden_size,
         feed_forward_size,
         heads,
-        kv_heads: if latent.is_some() { 1 } else { number("attention.head_count_kv").unwrap_or(heads) },
+        kv_heads: match &latent {
+            Some(_) => 1,
+            // Layers without attention have none.
+            None => (0..layers).filter_map(|layer| of_layer("attention.head_count_kv", layer)).max().unwrap_or(heads),
+        },
         head_dim,
         context_length,
         norm_eps: float("attention.layer_norm_rms_epsilon")

@@ -5,7 +5,7 @@
 use serde_json::Value as Json;
 
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales,
+    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
 };
 use super::family::{Activation, FAMILIES, Family, Residual, Windows};
 use super::rope::RopeScaling;
@@ -77,20 +77,18 @@ impl<'a> Reader<'a> {
             None => self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1)),
         };
         let experts = self.experts()?;
-        let feed_forward_size =
-            self.number(&["ffn_hidden_size", "n_inner", "intermediate_size"]).unwrap_or(4 * hidden_size);
         let rotations = self.rotations(latent.map_or(head_dim, |latent| latent.rope_dim))?;
         DecoderConfig {
             family: self.family,
             architecture: self.architecture.to_owned(),
             hidden_size,
-            feed_forward_size,
+            feed_forward_size: self.feed_forward_size(hidden_size),
             heads,
             kv_heads: if latent.is_some() { 1 } else { self.kv_heads(heads) },
             head_dim,
             context_length: self.required(&["max_position_embeddings", "n_positions"])?,
             norm_eps: self
-                .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"])
+                .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
                 .unwrap_or(1e-6),
             residual: self.residual(),
             activation: self.activation()?,
@@ -101,6 +99,23 @@ impl<'a> Reader<'a> {
             experts,
         }
         .checked(self.file)
+    }
+
+    fn feed_forward_size(&self, hidden_size: usize) -> usize {
+        let names = ["block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
+        let size = self.number(&names).unwrap_or(4 * hidden_size);
+        if self.json["block_auto_adjust_ff_dim"] != true {
+            return size;
+        }
+        // LFM2 says how wide an ungated layer of as many weights would be.
+        let size = 2 * size / 3;
+        match self.float(&["block_ffn_dim_multiplier"]) {
+            Some(factor) => {
+                let multiple = self.number(&["block_multiple_of"]).unwrap_or(1).max(1);
+                ((factor * size as f64) as usize).next_multiple_of(multiple)
+            }
+            None => size,
+        }
     }
 
     fn latent(&self) -> Result<Option<Latent>, Error> {
@@ -196,8 +211,9 @@ impl<'a> Reader<'a> {
                 every.is_none_or(|n| !(index + 1).is_multiple_of(n))
             }
         };
-        let first = self.number(&["first_k_dense_replace"]).unwrap_or(0);
+        let first = self.number(&["first_k_dense_replace", "num_dense_layers"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
+        let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
         let layer = |index: usize| {
             let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
                 Some(kind) => kind == "sliding_attention",
@@ -218,6 +234,10 @@ impl<'a> Reader<'a> {
                 window: window.filter(|_| windowed),
                 rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
+                mixer: match json["layer_types"].get(index).and_then(Json::as_str) {
+                    Some("conv") => MixerKind::ShortConv { width: conv_width },
+                    _ => MixerKind::Attention,
+                },
             }
         };
         Ok((0..count).map(layer).collect())

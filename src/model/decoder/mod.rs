@@ -1,6 +1,7 @@
 //! One decoder for every family: a configuration and a map of tensor names make it what it is.
 
 mod attention;
+mod causal_conv;
 mod checkpoint;
 mod config;
 mod family;
@@ -13,6 +14,7 @@ mod linear;
 mod names;
 mod norm;
 mod rope;
+mod short_conv;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ pub use config::DecoderConfig;
 pub use family::{Architecture, FAMILIES, Family, architectures};
 
 use self::attention::{Attention, Pass, soft_cap};
+use self::config::MixerKind;
 use self::family::Residual;
 use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
@@ -32,11 +35,14 @@ use self::latent_attention::LatentAttention;
 use self::linear::{Linear, Matrix};
 use self::norm::Norm;
 use self::rope::{Rope, RopeScaling};
+use self::short_conv::ShortConv;
 use super::Error;
 
 /// Bytes that the attention scores of one forward pass may take; longer prompts go in chunks.
 const SCORES_BYTES: usize = 128 << 20;
 const MAX_CHUNK: usize = 256;
+/// How many places a decoder with recurrent layers can be cut back to, besides its beginning.
+const SNAPSHOTS: usize = 4;
 
 /// Which positions' logits a forward pass returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +64,15 @@ pub struct Decoder {
     caches: Vec<LayerCache>,
     /// Tokens in the cache.
     len: usize,
+    /// The states of recurrent layers after earlier passes of several tokens, oldest first.
+    snapshots: Vec<Snapshot>,
+}
+
+struct Snapshot {
+    /// Tokens in the cache at that time.
+    len: usize,
+    /// A state for each layer.
+    states: Vec<Vec<Tensor>>,
 }
 
 struct Layer {
@@ -78,20 +93,27 @@ struct Layer {
 enum Mixer {
     Attention(Attention),
     Latent(LatentAttention),
+    ShortConv(ShortConv),
 }
 
 impl Mixer {
     fn load(checkpoint: &Checkpoint, config: &DecoderConfig, layer: usize) -> Result<Mixer, Error> {
-        match &config.latent {
-            Some(latent) => Ok(Mixer::Latent(LatentAttention::load(checkpoint, config, latent, layer)?)),
-            None => Ok(Mixer::Attention(Attention::load(checkpoint, config, layer)?)),
-        }
+        Ok(match (&config.layers[layer].mixer, &config.latent) {
+            (MixerKind::Attention, None) => Mixer::Attention(Attention::load(checkpoint, config, layer)?),
+            (MixerKind::Attention, Some(latent)) => {
+                Mixer::Latent(LatentAttention::load(checkpoint, config, latent, layer)?)
+            }
+            (MixerKind::ShortConv { width }, _) => {
+                Mixer::ShortConv(ShortConv::load(checkpoint, config, *width, layer)?)
+            }
+        })
     }
 
     fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> candle_core::Result<Tensor> {
         match self {
             Mixer::Attention(attention) => attention.forward(x, pass, cache),
             Mixer::Latent(attention) => attention.forward(x, pass, cache),
+            Mixer::ShortConv(conv) => conv.forward(x, cache),
         }
     }
 }
@@ -173,18 +195,21 @@ impl Decoder {
             true => Some(checkpoint.vector("output.bias", output.rows())?),
             false => None,
         };
+        // LFM2's GGUF files call it as if it were of the embedding.
+        let final_norm = if checkpoint.has("token_embd_norm.weight") { "token_embd_norm" } else { "output_norm" };
         let count = config.layers.len();
         let layers = (0..count).map(|index| Layer::load(checkpoint, &config, index)).collect::<Result<Vec<_>, _>>()?;
         Ok(Decoder {
             embedding,
             positions,
             output: Linear { weight: output, bias },
-            output_norm: norm(checkpoint, &config, "output_norm")?,
+            output_norm: norm(checkpoint, &config, final_norm)?,
             rotations: config.rotations.iter().map(Rope::new).collect(),
             caches: layers.iter().map(|_| LayerCache::new()).collect(),
             layers,
             config,
             len: 0,
+            snapshots: Vec::new(),
         })
     }
 
@@ -201,9 +226,34 @@ impl Decoder {
         self.output.weight.rows()
     }
 
-    /// Forgets all tokens from position `len` on.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+    /// Forgets all tokens from position `len` on and returns how many are left: fewer than `len` where recurrent layers
+    /// cannot go back there, for their states are kept only after passes of several tokens.
+    pub fn truncate(&mut self, len: usize) -> usize {
+        if len >= self.len {
+            return self.len;
+        }
+        if self.config.is_recurrent() {
+            self.snapshots.retain(|snapshot| snapshot.len <= len);
+            self.len = self.snapshots.last().map_or(0, |snapshot| snapshot.len);
+            let states = self.snapshots.last().map(|snapshot| snapshot.states.clone()).unwrap_or_default();
+            self.restore(states);
+        } else {
+            self.len = len;
+        }
+        self.len
+    }
+
+    /// What recurrent layers have made of the tokens so far.
+    fn states(&self) -> Vec<Vec<Tensor>> {
+        self.caches.iter().map(|cache| cache.state().to_vec()).collect()
+    }
+
+    /// Sets the states of all layers; those that `states` lacks begin anew.
+    fn restore(&mut self, states: Vec<Vec<Tensor>>) {
+        let states = states.into_iter().chain(std::iter::repeat(Vec::new()));
+        for (cache, state) in self.caches.iter_mut().zip(states) {
+            cache.set_state(state);
+        }
     }
 
     /// How many tokens the next forward pass should take: the scores of one pass are
@@ -218,6 +268,24 @@ impl Decoder {
     /// When `cancel` is set the pass ends at the next layer with [`Error::Cancelled`]; the cache
     /// is as it was before.
     pub fn forward(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        let before = self.states();
+        let out = self.pass(tokens, logits, cancel);
+        match &out {
+            Err(_) => self.restore(before),
+            Ok(_) => {
+                self.len += tokens.len();
+                if self.config.is_recurrent() && tokens.len() > 1 {
+                    if self.snapshots.len() == SNAPSHOTS {
+                        self.snapshots.remove(0);
+                    }
+                    self.snapshots.push(Snapshot { len: self.len, states: self.states() });
+                }
+            }
+        }
+        out
+    }
+
+    fn pass(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
         let scales = &self.config.scales;
         let mut x = self.embedding.embed(tokens)?; // [tokens, hidden]
         if scales.embedding != 1.0 {
@@ -255,7 +323,6 @@ impl Decoder {
         if let Some(cap) = scales.logits_cap {
             out = soft_cap(&out, cap)?;
         }
-        self.len += tokens.len();
         Ok(out)
     }
 }
