@@ -8,12 +8,24 @@ use super::config::{
     DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
 };
 use super::family::{Activation, FAMILIES, Family, Residual, Windows};
+use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::rope::RopeScaling;
 use crate::model::Error;
 
 /// The configuration that `json` describes; `file` is what errors mention.
 pub fn config(json: &Json, file: &str) -> Result<DecoderConfig, Error> {
     Reader::new(json, file)?.config()
+}
+
+/// The family of the text model that `json` describes, if it runs.
+pub fn family(json: &Json) -> Option<&'static Family> {
+    let name = text_model(json)["model_type"].as_str()?;
+    FAMILIES.iter().find(|family| family.hf_model_types.contains(&name))
+}
+
+/// The text model's part, where the model also sees.
+fn text_model(json: &Json) -> &Json {
+    if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json }
 }
 
 struct Reader<'a> {
@@ -27,10 +39,10 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(json: &'a Json, file: &'a str) -> Result<Reader<'a>, Error> {
         let reason = || "it has no model_type".to_owned();
-        let json = if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json };
+        let json = text_model(json);
         let architecture =
             json["model_type"].as_str().ok_or_else(|| Error::Config { file: file.to_owned(), reason: reason() })?;
-        let family = FAMILIES.iter().find(|f| f.hf_model_types.contains(&architecture)).ok_or_else(|| {
+        let family = family(json).ok_or_else(|| {
             let what = format!("architecture {architecture:?}");
             Error::Unsupported { file: file.to_owned(), what }
         })?;
@@ -151,6 +163,13 @@ impl<'a> Reader<'a> {
     }
 
     fn activation(&self) -> Result<Activation, Error> {
+        if self.family.activation == Activation::BoundedSilu {
+            // The file says silu; what it means is fixed but for two numbers, which no file has changed.
+            return match (self.float(&["swiglu_limit"]), self.float(&["swiglu_alpha"])) {
+                (None | Some(SILU_BOUND), None | Some(SILU_SLOPE)) => Ok(Activation::BoundedSilu),
+                other => Err(self.unsupported(format!("swiglu_limit and swiglu_alpha {other:?}"))),
+            };
+        }
         let names = ["hidden_activation", "hidden_act", "activation_function", "activation"];
         match names.iter().find_map(|name| self.json[*name].as_str()) {
             None => Ok(self.family.activation),

@@ -128,8 +128,12 @@ impl Layer {
         let before = config.residual != Residual::Post;
         let after = matches!(config.residual, Residual::Post | Residual::Sandwich);
         // Falcon's GGUF files name the norm of attention after that of the other part, if there are two.
-        let (attn_name, ffn_name) =
-            if has("attn_norm_2") { ("attn_norm_2", "attn_norm") } else { ("attn_norm", "ffn_norm") };
+        let (attn_name, ffn_name) = match (has("attn_norm_2"), before && !after) {
+            (true, _) => ("attn_norm_2", "attn_norm"),
+            // gpt-oss's call the norm before the other part by what it comes after.
+            (false, true) if !has("ffn_norm") && has("post_attention_norm") => ("attn_norm", "post_attention_norm"),
+            _ => ("attn_norm", "ffn_norm"),
+        };
         let shared = config.residual == Residual::Parallel && !has(ffn_name);
         Ok(Layer {
             residual: config.residual,

@@ -34,6 +34,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("attn_k_norm", &["self_attn.k_norm", "self_attn.k_layernorm"]),
     ("attn_q_norm.#", &["self_attn.q_layernorm.norms.#"]),
     ("attn_k_norm.#", &["self_attn.k_layernorm.norms.#"]),
+    ("attn_sinks", &["self_attn.sinks"]),
     ("post_attention_norm", &["post_self_attn_layernorm", "post_attention_layernorm"]),
     ("ffn_norm", &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2", "ffn_norm"]),
     ("post_ffw_norm", &["post_feedforward_layernorm", "post_mlp_layernorm"]),
@@ -43,9 +44,9 @@ const NAMES: &[(&str, &[&str])] = &[
     ("shortconv.in_proj", &["conv.in_proj"]),
     ("shortconv.conv", &["conv.conv"]),
     ("shortconv.out_proj", &["conv.out_proj"]),
-    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer"]),
-    ("ffn_gate_up_exps", &["block_sparse_moe.input_linear"]),
-    ("ffn_down_exps", &["block_sparse_moe.output_linear"]),
+    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer", "mlp.router"]),
+    ("ffn_gate_up_exps", &["block_sparse_moe.input_linear", "mlp.experts.gate_up_proj"]),
+    ("ffn_down_exps", &["block_sparse_moe.output_linear", "mlp.experts.down_proj"]),
     ("ffn_gate.#", &["mlp.experts.#.gate_proj", "block_sparse_moe.experts.#.w1"]),
     ("ffn_up.#", &["mlp.experts.#.up_proj", "block_sparse_moe.experts.#.w3"]),
     ("ffn_down.#", &["mlp.experts.#.down_proj", "block_sparse_moe.experts.#.w2"]),
@@ -87,7 +88,11 @@ pub fn candidates(gguf: &str) -> Vec<String> {
         _ => (stem.to_owned(), ""),
     };
     let names = NAMES.iter().find(|(gguf, _)| *gguf == stem).map_or(&[][..], |(_, names)| names);
-    names.iter().map(|name| format!("{layer}{}.{kind}", name.replace('#', expert))).collect()
+    let names: Vec<String> = names.iter().map(|name| format!("{layer}{}", name.replace('#', expert))).collect();
+    // Parameters that no linear layer holds are named without a `.weight`, and their biases with a `_bias`.
+    let bare = if kind == "weight" { String::new() } else { format!("_{kind}") };
+    let usual = names.iter().map(|name| format!("{name}.{kind}"));
+    usual.chain(names.iter().map(|name| format!("{name}{bare}"))).collect()
 }
 
 #[cfg(test)]
@@ -96,7 +101,9 @@ mod tests {
 
     #[test]
     fn names_translate() {
-        assert_eq!(candidates("blk.3.attn_q.weight"), ["blk.3.self_attn.q_proj.weight"]);
+        assert_eq!(candidates("blk.3.attn_q.weight")[0], "blk.3.self_attn.q_proj.weight");
+        assert_eq!(candidates("blk.3.attn_sinks.weight")[1], "blk.3.self_attn.sinks");
+        assert!(candidates("blk.3.ffn_down_exps.bias").contains(&"blk.3.mlp.experts.down_proj_bias".to_owned()));
         assert_eq!(candidates("blk.3.ffn_up.7.weight")[1], "blk.3.block_sparse_moe.experts.7.w3.weight");
         assert_eq!(candidates("output.weight")[0], "lm_head.weight");
         assert!(candidates("rope_freqs.weight").is_empty());
