@@ -75,7 +75,7 @@ impl Checkpoint {
 
     pub fn config(&self) -> Result<DecoderConfig, Error> {
         match self {
-            Checkpoint::Gguf(gguf) => from_gguf::config(gguf),
+            Checkpoint::Gguf(gguf) => from_gguf::config(self, gguf),
             Checkpoint::Folder { config, tensors, .. } => {
                 from_json::config(config, &tensors.folder.join("config.json").display().to_string())
             }

@@ -289,6 +289,11 @@ impl<'a> Reader<'a> {
             let named = rope["original_max_position_embeddings"].as_f64();
             named.or(self.float(&["original_max_position_embeddings", "max_position_embeddings"])).unwrap_or(0.0)
         };
+        let fraction = match kind {
+            "proportional" => None,
+            _ => rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"])),
+        };
+        let dim = (head_dim as f64 * fraction.unwrap_or(1.0)) as usize;
         let scaling = match kind {
             "default" => RopeScaling::None,
             "linear" => RopeScaling::Linear { factor: parameter("factor")? },
@@ -309,12 +314,36 @@ impl<'a> Reader<'a> {
                     whole_steps: rope["truncate"].as_bool().unwrap_or(true),
                 }
             }
+            "longrope" | "su" => {
+                let factors = |name: &str| -> Result<Vec<f32>, Error> {
+                    let factors = rope[name].as_array().map(|all| all.iter().filter_map(Json::as_f64));
+                    let factors: Vec<f32> = factors.into_iter().flatten().map(|f| f as f32).collect();
+                    match factors.len() == dim / 2 {
+                        true => Ok(factors),
+                        false => Err(self.wrong(format!("{name} has {} numbers, not {}", factors.len(), dim / 2))),
+                    }
+                };
+                let original = context();
+                let factor = rope["factor"].as_f64().unwrap_or_else(|| {
+                    self.float(&["max_position_embeddings"]).unwrap_or(original) / original.max(1.0)
+                });
+                let stretched = if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / original.ln()).sqrt() };
+                RopeScaling::Long {
+                    short: factors("short_factor")?,
+                    long: factors("long_factor")?,
+                    original_context: original as usize,
+                    magnitude: rope["attention_factor"].as_f64().unwrap_or(stretched),
+                }
+            }
+            "proportional" => RopeScaling::Proportional {
+                part: rope["partial_rotary_factor"].as_f64().unwrap_or(1.0),
+                factor: rope["factor"].as_f64().unwrap_or(1.0),
+            },
             other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
         };
-        let fraction = rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"]));
         Ok(Rotation {
             theta: theta.unwrap_or(10_000.0),
-            dim: (head_dim as f64 * fraction.unwrap_or(1.0)) as usize,
+            dim,
             pairs: self.family.hf_rope_pairs,
             scaling,
         })
