@@ -23,6 +23,8 @@ pub struct Attention {
     head_dim: usize,
     scores: Scores,
     rotation: Option<usize>,
+    /// Q's matrix gives each head's query and a gate for its result.
+    gated: bool,
 }
 
 /// How queries weigh keys.
@@ -75,7 +77,8 @@ impl Attention {
             let layout = if checkpoint.is_folder() { family.hf_qkv } else { QkvLayout::Blocks };
             Qkv::Fused(linear("attn_qkv", q_size + 2 * kv_size)?, layout)
         } else {
-            Qkv::Apart(linear("attn_q", q_size)?, linear("attn_k", kv_size)?, linear("attn_v", kv_size)?)
+            let q_rows = if family.gated_attention { 2 * q_size } else { q_size };
+            Qkv::Apart(linear("attn_q", q_rows)?, linear("attn_k", kv_size)?, linear("attn_v", kv_size)?)
         };
         let norms = QkNorms::load(checkpoint, config, &name("attn_q_norm"), heads)?.zip(QkNorms::load(
             checkpoint,
@@ -96,6 +99,7 @@ impl Attention {
                 window: config.layers[layer].window,
             },
             rotation: config.layers[layer].rotation,
+            gated: family.gated_attention,
         })
     }
 
@@ -104,6 +108,8 @@ impl Attention {
         let Attention { heads, head_dim, .. } = *self;
         let tokens = pass.tokens;
         let (mut q, mut k, v) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
+        let gate = if self.gated { Some(q.narrow(2, head_dim, head_dim)?) } else { None };
+        q = q.narrow(2, 0, head_dim)?;
         if let Some((q_norm, k_norm)) = &self.norms {
             q = q_norm.forward(&q)?;
             k = k_norm.forward(&k)?;
@@ -118,14 +124,18 @@ impl Attention {
             q = q.broadcast_mul(scales)?;
         }
         let (k, v) = cache.append(pass.past, &k, &v.transpose(0, 1)?)?; // [kv_heads, past + tokens, head_dim]
-        let out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+        let mut out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+        if let Some(gate) = gate {
+            out = (out * candle_nn::ops::sigmoid(&gate.contiguous()?)?)?;
+        }
         self.output.forward(&out.reshape((tokens, heads * head_dim))?)
     }
 
+    /// Q, with a gate the gates behind it, K and V.
     fn project(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let Attention { heads, kv_heads, head_dim, .. } = *self;
         let tokens = x.dim(0)?;
-        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, head_dim));
+        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, ()));
         match &self.qkv {
             Qkv::Apart(q, k, v) => {
                 Ok((split(q.forward(x)?, heads)?, split(k.forward(x)?, kv_heads)?, split(v.forward(x)?, kv_heads)?))

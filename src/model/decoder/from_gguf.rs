@@ -4,7 +4,8 @@
 //! `src/llama-arch.cpp` adds to them.
 
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
+    DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
+    Rotation, Scales,
 };
 use super::family::{FAMILIES, Residual, Windows};
 use super::rope::RopeScaling;
@@ -38,7 +39,8 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     let required = |name: &str| number(name).ok_or_else(|| wrong(format!("metadata has no {}", key(name))));
     let float = |name: &str| meta.f32(&key(name)).map(f64::from);
 
-    let layers = required("block_count")?;
+    // Layers that predict tokens after the next come last, and are not used.
+    let layers = required("block_count")?.saturating_sub(number("nextn_predict_layers").unwrap_or(0));
     if layers > MAX_LAYERS {
         return Err(wrong(format!("layers is {layers}")));
     }
@@ -124,6 +126,25 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             },
         }),
     };
+    let delta_net = match family.delta_net {
+        None => None,
+        Some(sharing) => {
+            let value_heads = required("ssm.time_step_rank")?;
+            Some(DeltaNetShape {
+                key_heads: required("ssm.group_count")?,
+                value_heads,
+                key_dim: required("ssm.state_size")?,
+                value_dim: required("ssm.inner_size")? / value_heads.max(1),
+                conv_width: required("ssm.conv_kernel")?,
+                sharing,
+            })
+        }
+    };
+    let attention_every = number("full_attention_interval").unwrap_or(4).max(1);
+    let recurrent = |index: usize| match meta.get(&key("attention.recurrent_layers")) {
+        Some(Value::Array(all)) => matches!(all.get(index), Some(Value::Bool(true))),
+        _ => !(index + 1).is_multiple_of(attention_every),
+    };
     let layer = |index: usize| {
         let windowed = match family.windows {
             Windows::Never => false,
@@ -142,7 +163,10 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             experts: expert_count > 0 && index >= dense_layers,
             mixer: match number("shortconv.l_cache") {
                 Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
-                _ => MixerKind::Attention,
+                _ => match delta_net {
+                    Some(shape) if recurrent(index) => MixerKind::DeltaNet(shape),
+                    _ => MixerKind::Attention,
+                },
             },
         }
     };

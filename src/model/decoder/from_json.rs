@@ -5,9 +5,10 @@
 use serde_json::Value as Json;
 
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
+    DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
+    Rotation, Scales,
 };
-use super::family::{Activation, FAMILIES, Family, Residual, Windows};
+use super::family::{Activation, FAMILIES, Family, KeySharing, Residual, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 
@@ -214,6 +215,8 @@ impl<'a> Reader<'a> {
         let first = self.number(&["first_k_dense_replace", "num_dense_layers"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
         let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
+        let delta_net = self.delta_net()?;
+        let attention_every = self.number(&["full_attention_interval"]).unwrap_or(4).max(1);
         let layer = |index: usize| {
             let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
                 Some(kind) => kind == "sliding_attention",
@@ -234,13 +237,29 @@ impl<'a> Reader<'a> {
                 window: window.filter(|_| windowed),
                 rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
-                mixer: match json["layer_types"].get(index).and_then(Json::as_str) {
-                    Some("conv") => MixerKind::ShortConv { width: conv_width },
+                mixer: match (json["layer_types"].get(index).and_then(Json::as_str), delta_net) {
+                    (Some("conv"), _) => MixerKind::ShortConv { width: conv_width },
+                    (Some("linear_attention"), Some(shape)) => MixerKind::DeltaNet(shape),
+                    (None, Some(shape)) if !(index + 1).is_multiple_of(attention_every) => MixerKind::DeltaNet(shape),
                     _ => MixerKind::Attention,
                 },
             }
         };
         Ok((0..count).map(layer).collect())
+    }
+
+    fn delta_net(&self) -> Result<Option<DeltaNetShape>, Error> {
+        if self.family.delta_net.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(DeltaNetShape {
+            key_heads: self.required(&["linear_num_key_heads"])?,
+            value_heads: self.required(&["linear_num_value_heads"])?,
+            key_dim: self.required(&["linear_key_head_dim"])?,
+            value_dim: self.required(&["linear_value_head_dim"])?,
+            conv_width: self.required(&["linear_conv_kernel_dim"])?,
+            sharing: KeySharing::Neighbours,
+        }))
     }
 
     /// The rotation of layers that see all, and that of windowed ones where it differs.
@@ -293,9 +312,10 @@ impl<'a> Reader<'a> {
             other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
         };
         let fraction = rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"]));
+        let usual = if self.family.delta_net.is_some() { 0.25 } else { 1.0 };
         Ok(Rotation {
             theta: theta.unwrap_or(10_000.0),
-            dim: (head_dim as f64 * fraction.unwrap_or(1.0)) as usize,
+            dim: (head_dim as f64 * fraction.unwrap_or(usual)) as usize,
             pairs: self.family.hf_rope_pairs,
             scaling,
         })

@@ -4,6 +4,8 @@ mod attention;
 mod causal_conv;
 mod checkpoint;
 mod config;
+mod delta_net;
+mod delta_rule;
 mod family;
 mod feed_forward;
 mod from_gguf;
@@ -28,6 +30,7 @@ pub use family::{Architecture, FAMILIES, Family, architectures};
 
 use self::attention::{Attention, Pass, soft_cap};
 use self::config::MixerKind;
+use self::delta_net::DeltaNet;
 use self::family::Residual;
 use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
@@ -94,6 +97,7 @@ enum Mixer {
     Attention(Attention),
     Latent(LatentAttention),
     ShortConv(ShortConv),
+    DeltaNet(DeltaNet),
 }
 
 impl Mixer {
@@ -106,6 +110,7 @@ impl Mixer {
             (MixerKind::ShortConv { width }, _) => {
                 Mixer::ShortConv(ShortConv::load(checkpoint, config, *width, layer)?)
             }
+            (MixerKind::DeltaNet(shape), _) => Mixer::DeltaNet(DeltaNet::load(checkpoint, config, *shape, layer)?),
         })
     }
 
@@ -114,6 +119,7 @@ impl Mixer {
             Mixer::Attention(attention) => attention.forward(x, pass, cache),
             Mixer::Latent(attention) => attention.forward(x, pass, cache),
             Mixer::ShortConv(conv) => conv.forward(x, cache),
+            Mixer::DeltaNet(net) => net.forward(x, cache),
         }
     }
 }
@@ -128,8 +134,12 @@ impl Layer {
         let before = config.residual != Residual::Post;
         let after = matches!(config.residual, Residual::Post | Residual::Sandwich);
         // Falcon's GGUF files name the norm of attention after that of the other part, if there are two.
-        let (attn_name, ffn_name) =
-            if has("attn_norm_2") { ("attn_norm_2", "attn_norm") } else { ("attn_norm", "ffn_norm") };
+        let (attn_name, ffn_name) = match (has("attn_norm_2"), before && !after) {
+            (true, _) => ("attn_norm_2", "attn_norm"),
+            // gpt-oss's and Qwen3-Next's call the norm before the other part by what it comes after.
+            (false, true) if !has("ffn_norm") && has("post_attention_norm") => ("attn_norm", "post_attention_norm"),
+            _ => ("attn_norm", "ffn_norm"),
+        };
         let shared = config.residual == Residual::Parallel && !has(ffn_name);
         Ok(Layer {
             residual: config.residual,

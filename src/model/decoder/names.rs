@@ -12,7 +12,26 @@ const NAMES: &[(&str, &[&str])] = &[
     ("attn_q", &["self_attn.q_proj"]),
     ("attn_k", &["self_attn.k_proj"]),
     ("attn_v", &["self_attn.v_proj"]),
-    ("attn_qkv", &["self_attn.qkv_proj", "self_attention.query_key_value", "attention.query_key_value", "attn.c_attn"]),
+    (
+        "attn_qkv",
+        &[
+            "self_attn.qkv_proj",
+            "self_attention.query_key_value",
+            "attention.query_key_value",
+            "attn.c_attn",
+            "linear_attn.in_proj_qkv",
+        ],
+    ),
+    ("attn_gate", &["linear_attn.in_proj_z"]),
+    ("ssm_in", &["linear_attn.in_proj_qkvz"]),
+    ("ssm_ba", &["linear_attn.in_proj_ba"]),
+    ("ssm_beta", &["linear_attn.in_proj_b"]),
+    ("ssm_alpha", &["linear_attn.in_proj_a"]),
+    ("ssm_conv1d", &["linear_attn.conv1d"]),
+    ("ssm_a", &["linear_attn.A_log"]),
+    ("ssm_dt", &["linear_attn.dt"]),
+    ("ssm_norm", &["linear_attn.norm"]),
+    ("ssm_out", &["linear_attn.out_proj"]),
     ("attn_q_a", &["self_attn.q_a_proj"]),
     ("attn_q_a_norm", &["self_attn.q_a_layernorm"]),
     ("attn_q_b", &["self_attn.q_b_proj"]),
@@ -44,8 +63,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("shortconv.conv", &["conv.conv"]),
     ("shortconv.out_proj", &["conv.out_proj"]),
     ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer"]),
-    ("ffn_gate_up_exps", &["block_sparse_moe.input_linear"]),
-    ("ffn_down_exps", &["block_sparse_moe.output_linear"]),
+    ("ffn_gate_up_exps", &["block_sparse_moe.input_linear", "mlp.experts.gate_up_proj"]),
+    ("ffn_down_exps", &["block_sparse_moe.output_linear", "mlp.experts.down_proj"]),
     ("ffn_gate.#", &["mlp.experts.#.gate_proj", "block_sparse_moe.experts.#.w1"]),
     ("ffn_up.#", &["mlp.experts.#.up_proj", "block_sparse_moe.experts.#.w3"]),
     ("ffn_down.#", &["mlp.experts.#.down_proj", "block_sparse_moe.experts.#.w2"]),
@@ -87,7 +106,11 @@ pub fn candidates(gguf: &str) -> Vec<String> {
         _ => (stem.to_owned(), ""),
     };
     let names = NAMES.iter().find(|(gguf, _)| *gguf == stem).map_or(&[][..], |(_, names)| names);
-    names.iter().map(|name| format!("{layer}{}.{kind}", name.replace('#', expert))).collect()
+    let names: Vec<String> = names.iter().map(|name| format!("{layer}{}", name.replace('#', expert))).collect();
+    // Parameters that no linear layer holds are named without a `.weight`, and their biases with a `_bias`.
+    let bare = if kind == "weight" { String::new() } else { format!("_{kind}") };
+    let usual = names.iter().map(|name| format!("{name}.{kind}"));
+    usual.chain(names.iter().map(|name| format!("{name}{bare}"))).collect()
 }
 
 #[cfg(test)]
@@ -96,7 +119,9 @@ mod tests {
 
     #[test]
     fn names_translate() {
-        assert_eq!(candidates("blk.3.attn_q.weight"), ["blk.3.self_attn.q_proj.weight"]);
+        assert_eq!(candidates("blk.3.attn_q.weight")[0], "blk.3.self_attn.q_proj.weight");
+        assert_eq!(candidates("blk.3.ssm_a.weight")[1], "blk.3.linear_attn.A_log");
+        assert_eq!(candidates("blk.3.ssm_dt.bias")[1], "blk.3.linear_attn.dt_bias");
         assert_eq!(candidates("blk.3.ffn_up.7.weight")[1], "blk.3.block_sparse_moe.experts.7.w3.weight");
         assert_eq!(candidates("output.weight")[0], "lm_head.weight");
         assert!(candidates("rope_freqs.weight").is_empty());
