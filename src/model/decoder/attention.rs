@@ -32,6 +32,9 @@ pub struct Scores {
     pub scale: f64,
     pub cap: Option<f64>,
     pub window: Option<usize>,
+    /// A score of each head that takes part in the softmax and weighs nothing, `[heads, 1, 1]` (attention sinks:
+    /// Xiao et al., 2023, <https://arxiv.org/abs/2309.17453>, learned in gpt-oss).
+    pub sinks: Option<Tensor>,
 }
 
 impl Scores {
@@ -51,7 +54,14 @@ impl Scores {
             scores = scores.reshape((heads, tokens, len))?.broadcast_add(&mask)?;
             scores = scores.reshape((kv_heads, group * tokens, len))?;
         }
-        let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+        let weights = match &self.sinks {
+            None => candle_nn::ops::softmax_last_dim(&scores)?,
+            Some(sinks) => {
+                let sinks = sinks.broadcast_as((heads, tokens, 1))?.reshape((kv_heads, group * tokens, 1))?;
+                let weights = candle_nn::ops::softmax_last_dim(&Tensor::cat(&[&scores, &sinks], 2)?)?;
+                weights.narrow(2, 0, len)?.contiguous()?
+            }
+        };
         weights.matmul(v)?.reshape((heads, tokens, v_dim))
     }
 }
@@ -97,6 +107,10 @@ impl Attention {
                 scale: config.scales.attention,
                 cap: config.scales.attention_cap,
                 window: config.layers[layer].window,
+                sinks: match checkpoint.has(&name("attn_sinks.weight")) {
+                    true => Some(checkpoint.vector(&name("attn_sinks.weight"), heads)?.reshape((heads, 1, 1))?),
+                    false => None,
+                },
             },
             rotation: config.layers[layer].rotation,
             gated: family.gated_attention,

@@ -84,6 +84,8 @@ pub enum Activation {
     Gelu,
     /// Its approximation by tanh.
     GeluTanh,
+    /// gpt-oss: gate and up bounded, SiLU of a steeper slope, and up counted from one.
+    BoundedSilu,
 }
 
 /// One row: a family of decoders.
@@ -124,6 +126,8 @@ pub struct Family {
     pub gated_attention: bool,
     /// Matrices of safetensors are `[in, out]`.
     pub hf_transposed: bool,
+    /// Those of experts are, and gate and up alternate in one matrix.
+    pub hf_alternating_experts: bool,
 }
 
 /// What most rows share: the shape of Llama.
@@ -149,6 +153,7 @@ const LLAMA: Family = Family {
     delta_net: None,
     gated_attention: false,
     hf_transposed: false,
+    hf_alternating_experts: false,
 };
 
 const QWEN2: Family = Family {
@@ -317,6 +322,16 @@ pub const FAMILIES: &[Family] = &[
         hf_model_types: &["deepseek_v2", "deepseek_v3"],
         hf_rope_pairs: RopePairs::Neighbours,
         experts_sum_to_one: false,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "gpt-oss",
+        hf_model_types: &["gpt_oss"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qkv_bias: true,
+        activation: Activation::BoundedSilu,
+        windows: Windows::FullEvery(2),
+        hf_alternating_experts: true,
         ..LLAMA
     },
     Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe"], ..LLAMA },

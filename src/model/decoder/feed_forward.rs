@@ -83,15 +83,19 @@ impl Dense {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let wide = match &self.input {
             Input::Plain { up } => self.activation.apply(&up.forward(x)?)?,
-            Input::Gated { gate, up } => (self.activation.apply(&gate.forward(x)?)? * up.forward(x)?)?,
+            Input::Gated { gate, up } => self.activation.gate(&gate.forward(x)?, &up.forward(x)?)?,
             Input::Fused { gate_up } => {
                 let both = gate_up.forward(x)?.chunk(2, 1)?;
-                (self.activation.apply(&both[0].contiguous()?)? * &both[1])?
+                self.activation.gate(&both[0].contiguous()?, &both[1])?
             }
         };
         self.down.forward(&wide)
     }
 }
+
+/// What [`Activation::BoundedSilu`] bounds by, and its slope: `swiglu_limit` and `swiglu_alpha` of gpt-oss.
+pub const SILU_BOUND: f64 = 7.0;
+pub const SILU_SLOPE: f64 = 1.702;
 
 impl Activation {
     fn apply(self, x: &Tensor) -> Result<Tensor> {
@@ -99,13 +103,25 @@ impl Activation {
             Activation::Silu => x.silu(),
             Activation::Gelu => x.gelu_erf(),
             Activation::GeluTanh => x.gelu(),
+            Activation::BoundedSilu => {
+                let x = x.minimum(SILU_BOUND)?;
+                &x * candle_nn::ops::sigmoid(&(&x * SILU_SLOPE)?)?
+            }
+        }
+    }
+
+    /// `up`, let through by `gate`.
+    fn gate(self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+        match self {
+            Activation::BoundedSilu => self.apply(gate)? * (up.clamp(-SILU_BOUND, SILU_BOUND)? + 1.0)?,
+            _ => self.apply(gate)? * up,
         }
     }
 }
 
 /// Experts of which a router chooses a few for each token.
 pub struct Mixture {
-    router: Matrix,
+    router: Linear,
     experts: Vec<Expert>,
     /// Added to the scores for choosing alone, `[experts]`.
     bias: Option<Vec<f32>>,
@@ -116,9 +132,9 @@ pub struct Mixture {
 }
 
 struct Expert {
-    gate: Matrix,
-    up: Matrix,
-    down: Matrix,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
 }
 
 impl Mixture {
@@ -150,7 +166,7 @@ impl Mixture {
         };
         let experts_of = gates.into_iter().zip(ups).zip(downs);
         Ok(Mixture {
-            router: checkpoint.matrix(&name("ffn_gate_inp"), Some(count), hidden)?,
+            router: checkpoint.linear(&format!("blk.{layer}.ffn_gate_inp"), count, hidden, false)?,
             experts: experts_of.map(|((gate, up), down)| Expert { gate, up, down }).collect(),
             bias,
             config: experts.clone(),
@@ -173,7 +189,7 @@ impl Mixture {
             let count = tokens.len();
             let tokens = Tensor::from_vec(tokens, count, &Device::Cpu)?;
             let chosen = x.index_select(&tokens, 0)?;
-            let wide = (self.activation.apply(&expert.gate.forward(&chosen)?)? * expert.up.forward(&chosen)?)?;
+            let wide = self.activation.gate(&expert.gate.forward(&chosen)?, &expert.up.forward(&chosen)?)?;
             let weights = Tensor::from_vec(weights, (count, 1), &Device::Cpu)?;
             out = out.index_add(&tokens, &expert.down.forward(&wide)?.broadcast_mul(&weights)?, 0)?;
         }

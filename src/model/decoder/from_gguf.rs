@@ -3,6 +3,7 @@
 //! Keys: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, and what llama.cpp's
 //! `src/llama-arch.cpp` adds to them.
 
+use super::checkpoint::Checkpoint;
 use super::config::{
     DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
     Rotation, Scales,
@@ -12,8 +13,8 @@ use super::rope::RopeScaling;
 use crate::model::Error;
 use crate::weights::{Gguf, Value};
 
-/// The configuration that the metadata of `gguf` describe.
-pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
+/// The configuration that the metadata of `gguf` describe; `checkpoint` is the same file.
+pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Error> {
     let file = &gguf.file;
     let meta = &gguf.metadata;
     let wrong = |reason: String| Error::Config { file: file.clone(), reason };
@@ -74,10 +75,27 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     // What DeepSeek calls mscale: it sharpens the scores, and its two cancel in the rotation.
     let mscale = float("rope.scaling.yarn_log_multiplier").map(|multiplier| 10.0 * multiplier);
     let stretched = 1.0 + 0.1 * factor.max(1.0).ln();
-    let scaling = match meta.str(&key("rope.scaling.type")) {
-        None | Some("none") => RopeScaling::None,
-        Some("linear") => RopeScaling::Linear { factor },
-        Some("yarn") => RopeScaling::Yarn {
+    // A divisor for each frequency.
+    let divisors = |name: &str| -> Result<Option<Vec<f32>>, Error> {
+        let Some(tensor) = checkpoint.find(name) else { return Ok(None) };
+        let divisors = checkpoint.floats(tensor)?;
+        if divisors.len() != rope_dim / 2 {
+            return Err(wrong(format!("{name} has {} elements, not {}", divisors.len(), rope_dim / 2)));
+        }
+        Ok(Some(divisors))
+    };
+    let long = divisors("rope_factors_short.weight")?.zip(divisors("rope_factors_long.weight")?);
+    let scaling = match (meta.str(&key("rope.scaling.type")), divisors("rope_freqs.weight")?, long) {
+        (_, _, Some((short, long))) => RopeScaling::Long {
+            short,
+            long,
+            original_context: original_context as usize,
+            magnitude: float("rope.scaling.attn_factor").unwrap_or(1.0),
+        },
+        (_, Some(divisors), _) => RopeScaling::Factors(divisors),
+        (None | Some("none" | "longrope"), ..) => RopeScaling::None,
+        (Some("linear"), ..) => RopeScaling::Linear { factor },
+        (Some("yarn"), ..) => RopeScaling::Yarn {
             factor,
             original_context,
             beta_fast: float("rope.scaling.yarn_beta_fast").unwrap_or(32.0),
@@ -88,7 +106,7 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             },
             whole_steps: true,
         },
-        Some(other) => return Err(unsupported(format!("rope scaling {other:?}"))),
+        (Some(other), ..) => return Err(unsupported(format!("rope scaling {other:?}"))),
     };
     let theta = float("rope.freq_base").unwrap_or(10_000.0);
     let mut rotations = vec![Rotation { theta, dim: rope_dim, pairs: family.gguf_rope_pairs, scaling }];

@@ -9,12 +9,24 @@ use super::config::{
     Rotation, Scales,
 };
 use super::family::{Activation, FAMILIES, Family, KeySharing, Residual, Windows};
+use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::rope::RopeScaling;
 use crate::model::Error;
 
 /// The configuration that `json` describes; `file` is what errors mention.
 pub fn config(json: &Json, file: &str) -> Result<DecoderConfig, Error> {
     Reader::new(json, file)?.config()
+}
+
+/// The family of the text model that `json` describes, if it runs.
+pub fn family(json: &Json) -> Option<&'static Family> {
+    let name = text_model(json)["model_type"].as_str()?;
+    FAMILIES.iter().find(|family| family.hf_model_types.contains(&name))
+}
+
+/// The text model's part, where the model also sees.
+fn text_model(json: &Json) -> &Json {
+    if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json }
 }
 
 struct Reader<'a> {
@@ -28,10 +40,10 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(json: &'a Json, file: &'a str) -> Result<Reader<'a>, Error> {
         let reason = || "it has no model_type".to_owned();
-        let json = if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json };
+        let json = text_model(json);
         let architecture =
             json["model_type"].as_str().ok_or_else(|| Error::Config { file: file.to_owned(), reason: reason() })?;
-        let family = FAMILIES.iter().find(|f| f.hf_model_types.contains(&architecture)).ok_or_else(|| {
+        let family = family(json).ok_or_else(|| {
             let what = format!("architecture {architecture:?}");
             Error::Unsupported { file: file.to_owned(), what }
         })?;
@@ -152,6 +164,13 @@ impl<'a> Reader<'a> {
     }
 
     fn activation(&self) -> Result<Activation, Error> {
+        if self.family.activation == Activation::BoundedSilu {
+            // The file says silu; what it means is fixed but for two numbers, which no file has changed.
+            return match (self.float(&["swiglu_limit"]), self.float(&["swiglu_alpha"])) {
+                (None | Some(SILU_BOUND), None | Some(SILU_SLOPE)) => Ok(Activation::BoundedSilu),
+                other => Err(self.unsupported(format!("swiglu_limit and swiglu_alpha {other:?}"))),
+            };
+        }
         let names = ["hidden_activation", "hidden_act", "activation_function", "activation"];
         match names.iter().find_map(|name| self.json[*name].as_str()) {
             None => Ok(self.family.activation),
@@ -289,6 +308,12 @@ impl<'a> Reader<'a> {
             let named = rope["original_max_position_embeddings"].as_f64();
             named.or(self.float(&["original_max_position_embeddings", "max_position_embeddings"])).unwrap_or(0.0)
         };
+        let fraction = match kind {
+            "proportional" => None,
+            _ => rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"])),
+        };
+        let usual = if self.family.delta_net.is_some() { 0.25 } else { 1.0 };
+        let dim = (head_dim as f64 * fraction.unwrap_or(usual)) as usize;
         let scaling = match kind {
             "default" => RopeScaling::None,
             "linear" => RopeScaling::Linear { factor: parameter("factor")? },
@@ -309,13 +334,36 @@ impl<'a> Reader<'a> {
                     whole_steps: rope["truncate"].as_bool().unwrap_or(true),
                 }
             }
+            "longrope" | "su" => {
+                let factors = |name: &str| -> Result<Vec<f32>, Error> {
+                    let factors = rope[name].as_array().map(|all| all.iter().filter_map(Json::as_f64));
+                    let factors: Vec<f32> = factors.into_iter().flatten().map(|f| f as f32).collect();
+                    match factors.len() == dim / 2 {
+                        true => Ok(factors),
+                        false => Err(self.wrong(format!("{name} has {} numbers, not {}", factors.len(), dim / 2))),
+                    }
+                };
+                let original = context();
+                let factor = rope["factor"].as_f64().unwrap_or_else(|| {
+                    self.float(&["max_position_embeddings"]).unwrap_or(original) / original.max(1.0)
+                });
+                let stretched = if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / original.ln()).sqrt() };
+                RopeScaling::Long {
+                    short: factors("short_factor")?,
+                    long: factors("long_factor")?,
+                    original_context: original as usize,
+                    magnitude: rope["attention_factor"].as_f64().unwrap_or(stretched),
+                }
+            }
+            "proportional" => RopeScaling::Proportional {
+                part: rope["partial_rotary_factor"].as_f64().unwrap_or(1.0),
+                factor: rope["factor"].as_f64().unwrap_or(1.0),
+            },
             other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
         };
-        let fraction = rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"]));
-        let usual = if self.family.delta_net.is_some() { 0.25 } else { 1.0 };
         Ok(Rotation {
             theta: theta.unwrap_or(10_000.0),
-            dim: (head_dim as f64 * fraction.unwrap_or(usual)) as usize,
+            dim,
             pairs: self.family.hf_rope_pairs,
             scaling,
         })

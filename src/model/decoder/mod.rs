@@ -37,7 +37,7 @@ use self::kv_cache::LayerCache;
 use self::latent_attention::LatentAttention;
 use self::linear::{Linear, Matrix};
 use self::norm::Norm;
-use self::rope::{Rope, RopeScaling};
+use self::rope::Rope;
 use self::short_conv::ShortConv;
 use super::Error;
 
@@ -65,8 +65,8 @@ pub struct Decoder {
     output: Linear,
     rotations: Vec<Rope>,
     caches: Vec<LayerCache>,
-    /// Tokens in the cache.
-    len: usize,
+    /// The tokens in the cache.
+    tokens: Vec<u32>,
     /// The states of recurrent layers after earlier passes of several tokens, oldest first.
     snapshots: Vec<Snapshot>,
 }
@@ -180,15 +180,7 @@ fn norm(checkpoint: &Checkpoint, config: &DecoderConfig, stem: &str) -> Result<N
 impl Decoder {
     /// Binds the tensors of `checkpoint`; nothing but norms and biases is copied.
     pub fn load(checkpoint: &Checkpoint) -> Result<Decoder, Error> {
-        let mut config = checkpoint.config()?;
-        if let (Some(tensor), Some(rotation)) = (checkpoint.find("rope_freqs.weight"), config.rotations.first_mut()) {
-            let divisors = checkpoint.floats(tensor)?;
-            if divisors.len() != rotation.dim / 2 {
-                let reason = format!("rope_freqs.weight has {} elements, not {}", divisors.len(), rotation.dim / 2);
-                return Err(Error::Config { file: checkpoint.file(), reason });
-            }
-            rotation.scaling = RopeScaling::Factors(divisors);
-        }
+        let config = checkpoint.config()?;
         let hidden = config.hidden_size;
         let embedding = checkpoint.matrix("token_embd.weight", None, hidden)?;
         let rotates = config.layers.iter().any(|layer| layer.rotation.is_some());
@@ -218,18 +210,18 @@ impl Decoder {
             caches: layers.iter().map(|_| LayerCache::new()).collect(),
             layers,
             config,
-            len: 0,
+            tokens: Vec::new(),
             snapshots: Vec::new(),
         })
     }
 
     /// Tokens in the KV cache.
     pub fn len(&self) -> usize {
-        self.len
+        self.tokens.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.tokens.is_empty()
     }
 
     pub fn vocab_size(&self) -> usize {
@@ -237,20 +229,28 @@ impl Decoder {
     }
 
     /// Forgets all tokens from position `len` on and returns how many are left: fewer than `len` where recurrent layers
-    /// cannot go back there, for their states are kept only after passes of several tokens.
+    /// cannot go back there, for their states are kept only after passes of several tokens, and none where LongRoPE
+    /// turns so few tokens otherwise.
     pub fn truncate(&mut self, len: usize) -> usize {
-        if len >= self.len {
-            return self.len;
+        if len >= self.len() {
+            return self.len();
         }
-        if self.config.is_recurrent() {
+        if self.turns_anew(len) {
+            self.tokens.clear();
+        } else if self.config.is_recurrent() {
             self.snapshots.retain(|snapshot| snapshot.len <= len);
-            self.len = self.snapshots.last().map_or(0, |snapshot| snapshot.len);
+            self.tokens.truncate(self.snapshots.last().map_or(0, |snapshot| snapshot.len));
             let states = self.snapshots.last().map(|snapshot| snapshot.states.clone()).unwrap_or_default();
             self.restore(states);
         } else {
-            self.len = len;
+            self.tokens.truncate(len);
         }
-        self.len
+        self.len()
+    }
+
+    /// Whether the keys in the cache are turned as they are not when there are `len` tokens (see [`rope::RopeScaling::Long`]).
+    fn turns_anew(&self, len: usize) -> bool {
+        !self.is_empty() && self.rotations.iter().any(|rope| rope.is_long(self.len()) != rope.is_long(len))
     }
 
     /// What recurrent layers have made of the tokens so far.
@@ -269,45 +269,58 @@ impl Decoder {
     /// How many tokens the next forward pass should take: the scores of one pass are
     /// heads x tokens x positions of f32.
     pub fn chunk_len(&self, remaining: usize) -> usize {
-        let row_bytes = self.config.heads * (self.len + MAX_CHUNK) * size_of::<f32>();
+        let row_bytes = self.config.heads * (self.len() + MAX_CHUNK) * size_of::<f32>();
         remaining.min((SCORES_BYTES / row_bytes).clamp(8, MAX_CHUNK))
     }
 
     /// Continues with `tokens` after those in the cache and returns logits `[1 or tokens, vocab]`.
     ///
     /// When `cancel` is set the pass ends at the next layer with [`Error::Cancelled`]; the cache
-    /// is as it was before.
+    /// is as it was before, or empty where these tokens made LongRoPE turn those before them otherwise.
     pub fn forward(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
-        let before = self.states();
-        let out = self.pass(tokens, logits, cancel);
-        match &out {
-            Err(_) => self.restore(before),
-            Ok(_) => {
-                self.len += tokens.len();
-                if self.config.is_recurrent() && tokens.len() > 1 {
-                    if self.snapshots.len() == SNAPSHOTS {
-                        self.snapshots.remove(0);
-                    }
-                    self.snapshots.push(Snapshot { len: self.len, states: self.states() });
-                }
+        let len = self.len() + tokens.len();
+        if self.turns_anew(len) {
+            let earlier = std::mem::take(&mut self.tokens);
+            for chunk in earlier.chunks(MAX_CHUNK) {
+                self.pass(chunk, len, Logits::Last, cancel).inspect_err(|_| self.tokens.clear())?;
             }
+            return self.pass(tokens, len, logits, cancel).inspect_err(|_| self.tokens.clear());
+        }
+        self.pass(tokens, len, logits, cancel)
+    }
+
+    /// One pass of [`forward`](Self::forward); in the end there will be `len` tokens.
+    fn pass(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        let before = self.states();
+        let out = self.compute(tokens, len, logits, cancel);
+        if out.is_err() {
+            self.restore(before);
+            return out;
+        }
+        self.tokens.extend_from_slice(tokens);
+        if self.config.is_recurrent() && tokens.len() > 1 {
+            if self.snapshots.len() == SNAPSHOTS {
+                self.snapshots.remove(0);
+            }
+            self.snapshots.push(Snapshot { len: self.len(), states: self.states() });
         }
         out
     }
 
-    fn pass(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+    fn compute(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
         let scales = &self.config.scales;
         let mut x = self.embedding.embed(tokens)?; // [tokens, hidden]
         if scales.embedding != 1.0 {
             x = (x * scales.embedding)?;
         }
-        let positions = self.len..self.len + tokens.len();
+        let past = self.len();
+        let positions = past..past + tokens.len();
         if let Some(learned) = &self.positions {
             x = (x + learned.embed(&positions.clone().map(|p| p as u32).collect::<Vec<_>>())?)?;
         }
         let mut rotations = Vec::with_capacity(self.rotations.len());
         for rope in &self.rotations {
-            rotations.push((rope, rope.angles(self.len, tokens.len(), &Device::Cpu)?));
+            rotations.push((rope, rope.angles(past, tokens.len(), len, &Device::Cpu)?));
         }
         let position_scales = match scales.position {
             None => None,
@@ -316,7 +329,7 @@ impl Decoder {
                 Some(Tensor::from_vec(positions.map(of).collect(), (1, tokens.len(), 1), &Device::Cpu)?)
             }
         };
-        let pass = Pass { past: self.len, tokens: tokens.len(), rotations, position_scales };
+        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales };
         for (layer, cache) in self.layers.iter().zip(&mut self.caches) {
             if cancel.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled);

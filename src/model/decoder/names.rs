@@ -53,6 +53,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("attn_k_norm", &["self_attn.k_norm", "self_attn.k_layernorm"]),
     ("attn_q_norm.#", &["self_attn.q_layernorm.norms.#"]),
     ("attn_k_norm.#", &["self_attn.k_layernorm.norms.#"]),
+    ("attn_sinks", &["self_attn.sinks"]),
     ("post_attention_norm", &["post_self_attn_layernorm", "post_attention_layernorm"]),
     ("ffn_norm", &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2", "ffn_norm"]),
     ("post_ffw_norm", &["post_feedforward_layernorm", "post_mlp_layernorm"]),
@@ -62,7 +63,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("shortconv.in_proj", &["conv.in_proj"]),
     ("shortconv.conv", &["conv.conv"]),
     ("shortconv.out_proj", &["conv.out_proj"]),
-    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer"]),
+    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer", "mlp.router"]),
     ("ffn_gate_up_exps", &["block_sparse_moe.input_linear", "mlp.experts.gate_up_proj"]),
     ("ffn_down_exps", &["block_sparse_moe.output_linear", "mlp.experts.down_proj"]),
     ("ffn_gate.#", &["mlp.experts.#.gate_proj", "block_sparse_moe.experts.#.w1"]),
@@ -122,6 +123,8 @@ mod tests {
         assert_eq!(candidates("blk.3.attn_q.weight")[0], "blk.3.self_attn.q_proj.weight");
         assert_eq!(candidates("blk.3.ssm_a.weight")[1], "blk.3.linear_attn.A_log");
         assert_eq!(candidates("blk.3.ssm_dt.bias")[1], "blk.3.linear_attn.dt_bias");
+        assert_eq!(candidates("blk.3.attn_sinks.weight")[1], "blk.3.self_attn.sinks");
+        assert!(candidates("blk.3.ffn_down_exps.bias").contains(&"blk.3.mlp.experts.down_proj_bias".to_owned()));
         assert_eq!(candidates("blk.3.ffn_up.7.weight")[1], "blk.3.block_sparse_moe.experts.7.w3.weight");
         assert_eq!(candidates("output.weight")[0], "lm_head.weight");
         assert!(candidates("rope_freqs.weight").is_empty());
