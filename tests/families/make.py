@@ -17,6 +17,8 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
+import rwkv7  # noqa: F401: makes it known to transformers
+
 transformers.logging.disable_progress_bar()
 HERE = pathlib.Path(__file__).parent
 COMMON = dict(
@@ -133,6 +135,9 @@ MODELS = {
         COMMON, model_type="qwen3_5_moe_text", **QWEN3_5, num_experts=4, num_experts_per_tok=2,
         moe_intermediate_size=16, shared_expert_intermediate_size=16,
         layer_types=["full_attention", "linear_attention"]))),
+    "rwkv7": ("rwkv7", dict(head_dim=16, norm_eps=4e-5)),
+    "rwkv7-fused": ("rwkv7", dict(num_hidden_layers=3, head_dim=8, fuse_norm=True, norm_bias=False,
+                                  intermediate_size=None, hidden_ratio=2.5, decay_low_rank_dim=6, v_low_rank_dim=2)),
     "mamba2": ("mamba2", dict(hidden_size=32, num_heads=8, head_dim=8, n_groups=1, state_size=16, expand=2)),
     "granitemoehybrid": ("granitemoehybrid", dict(layer_types=["mamba", "attention"], mamba_n_heads=8,
                                                   mamba_d_head=8, mamba_expand=2, mamba_d_state=16, mamba_n_groups=1,
@@ -162,6 +167,9 @@ def make(name):
                 parameter.normal_(0.0, 0.5)
                 continue
             if parameter_name.endswith(("A_log", "dt_bias")):
+                continue
+            if model_type == "rwkv7" and not parameter_name.endswith("weight"):
+                parameter.normal_(0.3, 0.8)  # shares of the token before, and what decays: all over their range
                 continue
             if parameter.dim() == 1 and parameter_name.endswith("weight"):
                 parameter.copy_(parameter + 0.3 * torch.randn_like(parameter))

@@ -1,6 +1,8 @@
 //! Attention of the new tokens over all tokens so far (Vaswani et al., 2017,
 //! <https://arxiv.org/abs/1706.03762>; grouped queries: Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
 
+use std::cell::OnceCell;
+
 use candle_core::{Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
@@ -225,6 +227,8 @@ pub struct Pass<'a> {
     pub rotations: Vec<(&'a Rope, (Tensor, Tensor))>,
     /// `[1, tokens, 1]`.
     pub position_scales: Option<Tensor>,
+    /// RWKV 7's values of the first layer, which all others use.
+    pub first_value: OnceCell<Tensor>,
 }
 
 impl Pass<'_> {

@@ -51,6 +51,7 @@ pub enum MixerKind {
         width: usize,
     },
     DeltaNet(DeltaNetShape),
+    Rwkv7(Rwkv7Shape),
 }
 
 /// The heads of a layer of the gated delta rule.
@@ -65,6 +66,21 @@ pub struct DeltaNetShape {
     /// Tokens that the convolution before it spans.
     pub conv_width: usize,
     pub sharing: KeySharing,
+}
+
+/// The heads of a layer of RWKV 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rwkv7Shape {
+    pub head_dim: usize,
+    /// The file was made for kernels that add more to a length before dividing by it.
+    pub fused_norms: bool,
+}
+
+impl Rwkv7Shape {
+    /// What is added to the square of a length before dividing by it.
+    pub fn unit_eps(&self) -> f32 {
+        if self.fused_norms { 1e-6 } else { 1e-24 }
+    }
 }
 
 /// How heads are rotated by position.
@@ -195,6 +211,15 @@ impl DecoderConfig {
                         return wrong(format!("{value_heads} value heads do not share {key_heads} key heads evenly"));
                     }
                     positive.push(("state", value_heads.saturating_mul(key_dim).saturating_mul(value_dim)));
+                }
+                MixerKind::Rwkv7(Rwkv7Shape { head_dim, .. }) => {
+                    if head_dim == 0 || !self.hidden_size.is_multiple_of(head_dim) {
+                        return wrong(format!(
+                            "hidden size {} does not divide into heads of {head_dim}",
+                            self.hidden_size
+                        ));
+                    }
+                    positive.push(("state", self.hidden_size.saturating_mul(head_dim)));
                 }
             }
         }

@@ -114,7 +114,11 @@ enum Pair {
     Apart(Linear, Linear),
     /// In one matrix, the rows of both for each key head together: `order` sorts its results, the first layer's
     /// `first` before the second's.
-    Woven { both: Linear, order: Tensor, first: usize },
+    Woven {
+        both: Linear,
+        order: Tensor,
+        first: usize,
+    },
 }
 
 impl Pair {

@@ -59,8 +59,7 @@ pub fn scan(
         }
         results
     };
-    let results: Vec<Vec<f32>> =
-        memories.par_chunks_mut(key_dim * value_dim).enumerate().map(of_head).collect();
+    let results: Vec<Vec<f32>> = memories.par_chunks_mut(key_dim * value_dim).enumerate().map(of_head).collect();
     let mut out = Vec::with_capacity(tokens * heads * value_dim);
     for token in 0..tokens {
         for of_head in &results {
@@ -96,5 +95,38 @@ pub fn unit(x: &[f32], eps: f32, out: &mut [f32]) {
     let scale = 1.0 / (x.iter().map(|v| v * v).sum::<f32>() + eps).sqrt();
     for (out, x) in out.iter_mut().zip(x) {
         *out = x * scale;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two heads whose tokens write a value under a key, in full or by half, and ask for it.
+    fn remember(keys: &[[f32; 2]], values: &[f32], by: f32, before: Option<&Tensor>) -> (Vec<Vec<f32>>, Tensor) {
+        let sizes = Sizes { tokens: keys.len(), heads: 2, key_dim: 2, value_dim: 1 };
+        let (out, memory) = scan(sizes, before, |head, token, step| {
+            step.decay.fill(1.0);
+            step.recall.copy_from_slice(&keys[token]);
+            step.query.copy_from_slice(&keys[token]);
+            step.key.copy_from_slice(&keys[token]);
+            step.correction = keys[token].iter().map(|k| -by * k).collect();
+            step.value[0] = by * values[token] * (head + 1) as f32;
+        })
+        .unwrap();
+        (out.squeeze(2).unwrap().to_vec2().unwrap(), memory)
+    }
+
+    #[test]
+    fn a_value_replaces_the_one_before_it_under_its_key_alone() {
+        let (keys, values) = ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [3.0, 5.0, 7.0]);
+        let (out, memory) = remember(&keys, &values, 1.0, None);
+        assert_eq!(out, [[3.0, 6.0], [5.0, 10.0], [7.0, 14.0]]);
+        assert_eq!(memory.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [7.0, 5.0, 14.0, 10.0]);
+        // By half: what is there moves half of the way.
+        let (out, _) = remember(&keys[..1], &[1.0], 0.5, Some(&memory));
+        assert_eq!(out, [[4.0, 8.0]]);
+        // The memory that was given is as it was.
+        assert_eq!(memory.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [7.0, 5.0, 14.0, 10.0]);
     }
 }

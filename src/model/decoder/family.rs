@@ -84,6 +84,7 @@ pub enum Activation {
     Gelu,
     /// Its approximation by tanh.
     GeluTanh,
+    SquaredRelu,
     /// gpt-oss: gate and up bounded, SiLU of a steeper slope, and up counted from one.
     BoundedSilu,
 }
@@ -351,6 +352,7 @@ pub const FAMILIES: &[Family] = &[
         qk_norm: QkNorm::Heads,
         ..LLAMA
     },
+    Family { gguf_architecture: "rwkv7", hf_model_types: &["rwkv7"], activation: Activation::SquaredRelu, ..PLAIN },
     Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];
 

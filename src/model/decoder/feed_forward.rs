@@ -4,9 +4,11 @@
 use candle_core::{Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
-use super::config::{DecoderConfig, Experts};
+use super::config::{DecoderConfig, Experts, MixerKind};
 use super::family::Activation;
+use super::kv_cache::LayerCache;
 use super::linear::{Linear, Matrix};
+use super::rwkv7::ChannelMix;
 use crate::model::Error;
 
 /// One a layer: the size of a variant costs nothing.
@@ -14,6 +16,7 @@ use crate::model::Error;
 pub enum FeedForward {
     Dense(Dense),
     Experts(Mixture),
+    ChannelMix(ChannelMix),
 }
 
 impl FeedForward {
@@ -22,6 +25,9 @@ impl FeedForward {
         config: &DecoderConfig,
         layer: usize,
     ) -> std::result::Result<FeedForward, Error> {
+        if let MixerKind::Rwkv7(_) = config.layers[layer].mixer {
+            return Ok(FeedForward::ChannelMix(ChannelMix::load(checkpoint, config, layer)?));
+        }
         match config.experts.as_ref().filter(|_| config.layers[layer].experts) {
             Some(experts) => Ok(FeedForward::Experts(Mixture::load(checkpoint, config, experts, layer)?)),
             None => Ok(FeedForward::Dense(Dense::load(checkpoint, config, layer, "", config.feed_forward_size)?)),
@@ -29,8 +35,9 @@ impl FeedForward {
     }
 
     /// `x` `[tokens, hidden]` to the same shape.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, cache: &mut LayerCache) -> Result<Tensor> {
         match self {
+            FeedForward::ChannelMix(mix) => mix.forward(x, cache),
             FeedForward::Dense(dense) => dense.forward(x),
             FeedForward::Experts(mixture) => mixture.forward(x),
         }
@@ -98,11 +105,12 @@ pub const SILU_BOUND: f64 = 7.0;
 pub const SILU_SLOPE: f64 = 1.702;
 
 impl Activation {
-    fn apply(self, x: &Tensor) -> Result<Tensor> {
+    pub fn apply(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Activation::Silu => x.silu(),
             Activation::Gelu => x.gelu_erf(),
             Activation::GeluTanh => x.gelu(),
+            Activation::SquaredRelu => x.relu()?.sqr(),
             Activation::BoundedSilu => {
                 let x = x.minimum(SILU_BOUND)?;
                 &x * candle_nn::ops::sigmoid(&(&x * SILU_SLOPE)?)?

@@ -6,7 +6,7 @@
 use super::checkpoint::Checkpoint;
 use super::config::{
     DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
-    Rotation, Scales,
+    Rotation, Rwkv7Shape, Scales,
 };
 use super::family::{FAMILIES, Residual, Windows};
 use super::rope::RopeScaling;
@@ -46,7 +46,11 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
         return Err(wrong(format!("layers is {layers}")));
     }
     let hidden_size = required("embedding_length")?;
-    let heads = required("attention.head_count")?;
+    let rwkv7 = number("wkv.head_size").map(|head_dim| Rwkv7Shape { head_dim, fused_norms: false });
+    let heads = match rwkv7 {
+        Some(shape) => hidden_size / shape.head_dim.max(1),
+        None => required("attention.head_count")?,
+    };
     let latent = match number("attention.kv_lora_rank") {
         None => None,
         Some(rank) => {
@@ -174,6 +178,7 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
         LayerConfig {
             window,
             rotation: match family.rope_free_every {
+                _ if rwkv7.is_some() => None,
                 Some(n) if (index + 1).is_multiple_of(n) => None,
                 _ if family.rope_in_windows && has_windows && !windowed => None,
                 _ => Some(if window.is_some() { rotations.len() - 1 } else { 0 }),
@@ -181,8 +186,9 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             experts: expert_count > 0 && index >= dense_layers,
             mixer: match number("shortconv.l_cache") {
                 Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
-                _ => match delta_net {
-                    Some(shape) if recurrent(index) => MixerKind::DeltaNet(shape),
+                _ => match (delta_net, rwkv7) {
+                    (Some(shape), _) if recurrent(index) => MixerKind::DeltaNet(shape),
+                    (_, Some(shape)) => MixerKind::Rwkv7(shape),
                     _ => MixerKind::Attention,
                 },
             },

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::config::{
     DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
-    Rotation, Scales,
+    Rotation, Rwkv7Shape, Scales,
 };
 use super::family::{Activation, FAMILIES, Family, KeySharing, Residual, Windows};
 use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
@@ -28,6 +28,9 @@ pub fn family(json: &Json) -> Option<&'static Family> {
 fn text_model(json: &Json) -> &Json {
     if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json }
 }
+
+/// RWKV's state takes any number of tokens; what its files say was trained with is no bound.
+pub const RWKV_CONTEXT: usize = 1 << 20;
 
 struct Reader<'a> {
     file: &'a str,
@@ -83,7 +86,11 @@ impl<'a> Reader<'a> {
             return Err(self.unsupported(format!("{what:?}")));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
-        let heads = self.required(&["num_attention_heads", "n_head"])?;
+        let rwkv7 = self.rwkv7()?;
+        let heads = match rwkv7 {
+            Some(shape) => hidden_size / shape.head_dim.max(1),
+            None => self.required(&["num_attention_heads", "n_head"])?,
+        };
         let latent = self.latent()?;
         let head_dim = match &latent {
             Some(latent) => latent.rank + latent.rope_dim,
@@ -99,7 +106,10 @@ impl<'a> Reader<'a> {
             heads,
             kv_heads: if latent.is_some() { 1 } else { self.kv_heads(heads) },
             head_dim,
-            context_length: self.required(&["max_position_embeddings", "n_positions"])?,
+            context_length: match rwkv7 {
+                Some(_) => RWKV_CONTEXT,
+                None => self.required(&["max_position_embeddings", "n_positions"])?,
+            },
             norm_eps: self
                 .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
                 .unwrap_or(1e-6),
@@ -116,7 +126,10 @@ impl<'a> Reader<'a> {
 
     fn feed_forward_size(&self, hidden_size: usize) -> usize {
         let names = ["block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
-        let size = self.number(&names).unwrap_or(4 * hidden_size);
+        let size = self.number(&names).unwrap_or_else(|| match self.float(&["hidden_ratio"]) {
+            Some(ratio) => ((ratio * hidden_size as f64) as usize).next_multiple_of(32),
+            None => 4 * hidden_size,
+        });
         if self.json["block_auto_adjust_ff_dim"] != true {
             return size;
         }
@@ -178,6 +191,7 @@ impl<'a> Reader<'a> {
             Some("gelu") if self.architecture == "gemma" => Ok(Activation::GeluTanh),
             Some("gelu") => Ok(Activation::Gelu),
             Some("silu" | "swish") => Ok(Activation::Silu),
+            Some("sqrelu" | "relu2") => Ok(Activation::SquaredRelu),
             Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast") => Ok(Activation::GeluTanh),
             Some(other) => Err(self.unsupported(format!("activation {other:?}"))),
         }
@@ -235,6 +249,7 @@ impl<'a> Reader<'a> {
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
         let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
         let delta_net = self.delta_net()?;
+        let rwkv7 = self.rwkv7()?;
         let attention_every = self.number(&["full_attention_interval"]).unwrap_or(4).max(1);
         let layer = |index: usize| {
             let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
@@ -254,17 +269,39 @@ impl<'a> Reader<'a> {
             let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
             LayerConfig {
                 window: window.filter(|_| windowed),
-                rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
+                rotation: (with_rope(index) && !unrotated && rwkv7.is_none())
+                    .then(|| if windowed { rotations - 1 } else { 0 }),
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
-                mixer: match (json["layer_types"].get(index).and_then(Json::as_str), delta_net) {
-                    (Some("conv"), _) => MixerKind::ShortConv { width: conv_width },
-                    (Some("linear_attention"), Some(shape)) => MixerKind::DeltaNet(shape),
-                    (None, Some(shape)) if !(index + 1).is_multiple_of(attention_every) => MixerKind::DeltaNet(shape),
+                mixer: match (rwkv7, delta_net, json["layer_types"].get(index).and_then(Json::as_str)) {
+                    (Some(shape), ..) => MixerKind::Rwkv7(shape),
+                    (_, Some(shape), Some("linear_attention")) => MixerKind::DeltaNet(shape),
+                    (_, Some(shape), None) if !(index + 1).is_multiple_of(attention_every) => {
+                        MixerKind::DeltaNet(shape)
+                    }
+                    (_, _, Some("conv")) => MixerKind::ShortConv { width: conv_width },
                     _ => MixerKind::Attention,
                 },
             }
         };
         Ok((0..count).map(layer).collect())
+    }
+
+    fn rwkv7(&self) -> Result<Option<Rwkv7Shape>, Error> {
+        if self.architecture != "rwkv7" {
+            return Ok(None);
+        }
+        if !self.json["attn"].is_null() {
+            return Err(self.unsupported("layers of attention".to_owned()));
+        }
+        if self.json["norm_first"] == false {
+            return Err(self.unsupported("an embedding without norm".to_owned()));
+        }
+        let by_count =
+            self.number(&["num_heads"]).map(|heads| self.number(&["hidden_size"]).unwrap_or(0) / heads.max(1));
+        Ok(Some(Rwkv7Shape {
+            head_dim: self.number(&["head_dim"]).or(by_count).unwrap_or(64),
+            fused_norms: self.json["fuse_norm"] != false,
+        }))
     }
 
     fn delta_net(&self) -> Result<Option<DeltaNetShape>, Error> {
@@ -361,12 +398,7 @@ impl<'a> Reader<'a> {
             },
             other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
         };
-        Ok(Rotation {
-            theta: theta.unwrap_or(10_000.0),
-            dim,
-            pairs: self.family.hf_rope_pairs,
-            scaling,
-        })
+        Ok(Rotation { theta: theta.unwrap_or(10_000.0), dim, pairs: self.family.hf_rope_pairs, scaling })
     }
 
     fn scales(&self, hidden_size: usize, head_dim: usize) -> Scales {

@@ -16,10 +16,12 @@ mod linear;
 mod names;
 mod norm;
 mod rope;
+mod rwkv7;
 mod short_conv;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{Device, Tensor};
@@ -38,6 +40,7 @@ use self::latent_attention::LatentAttention;
 use self::linear::{Linear, Matrix};
 use self::norm::Norm;
 use self::rope::Rope;
+use self::rwkv7::TimeMix;
 use self::short_conv::ShortConv;
 use super::Error;
 
@@ -58,6 +61,7 @@ pub enum Logits {
 pub struct Decoder {
     pub config: DecoderConfig,
     embedding: Matrix,
+    embedding_norm: Option<Norm>,
     /// Learned positions `[context, hidden]`, for the families without RoPE.
     positions: Option<Matrix>,
     layers: Vec<Layer>,
@@ -98,6 +102,7 @@ enum Mixer {
     Latent(LatentAttention),
     ShortConv(ShortConv),
     DeltaNet(DeltaNet),
+    Rwkv7(TimeMix),
 }
 
 impl Mixer {
@@ -110,6 +115,7 @@ impl Mixer {
             (MixerKind::ShortConv { width }, _) => {
                 Mixer::ShortConv(ShortConv::load(checkpoint, config, *width, layer)?)
             }
+            (MixerKind::Rwkv7(shape), _) => Mixer::Rwkv7(TimeMix::load(checkpoint, config, *shape, layer)?),
             (MixerKind::DeltaNet(shape), _) => Mixer::DeltaNet(DeltaNet::load(checkpoint, config, *shape, layer)?),
         })
     }
@@ -120,6 +126,7 @@ impl Mixer {
             Mixer::Latent(attention) => attention.forward(x, pass, cache),
             Mixer::ShortConv(conv) => conv.forward(x, cache),
             Mixer::DeltaNet(net) => net.forward(x, cache),
+            Mixer::Rwkv7(mix) => mix.forward(x, pass, cache),
         }
     }
 }
@@ -133,9 +140,11 @@ impl Layer {
         let has = |part: &str| checkpoint.has(&format!("blk.{index}.{part}.weight"));
         let before = config.residual != Residual::Post;
         let after = matches!(config.residual, Residual::Post | Residual::Sandwich);
-        // Falcon's GGUF files name the norm of attention after that of the other part, if there are two.
-        let (attn_name, ffn_name) = match (has("attn_norm_2"), before && !after) {
-            (true, _) => ("attn_norm_2", "attn_norm"),
+        // Falcon's GGUF files name the norm of attention after that of the other part, if there are two; RWKV's
+        // number them as they come.
+        let (attn_name, ffn_name) = match (has("attn_norm_2"), config.residual == Residual::Pre) {
+            (true, true) => ("attn_norm", "attn_norm_2"),
+            (true, false) => ("attn_norm_2", "attn_norm"),
             // gpt-oss's and Qwen3-Next's call the norm before the other part by what it comes after.
             (false, true) if !has("ffn_norm") && has("post_attention_norm") => ("attn_norm", "post_attention_norm"),
             _ => ("attn_norm", "ffn_norm"),
@@ -164,11 +173,11 @@ impl Layer {
         let attended = maybe(&self.post_attn_norm, &self.mixer.forward(&normed, pass, cache)?)?;
         if self.residual == Residual::Parallel {
             let normed = if self.ffn_norm.is_some() { maybe(&self.ffn_norm, x)? } else { normed };
-            let fed = self.feed_forward.forward(&normed)?;
+            let fed = self.feed_forward.forward(&normed, cache)?;
             return Ok((x + scaled((attended + fed)?)?)?);
         }
         let x = (x + scaled(attended)?)?;
-        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?)?;
+        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?, cache)?;
         Ok((&x + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?)
     }
 }
@@ -184,7 +193,7 @@ impl Decoder {
         let hidden = config.hidden_size;
         let embedding = checkpoint.matrix("token_embd.weight", None, hidden)?;
         let rotates = config.layers.iter().any(|layer| layer.rotation.is_some());
-        let positions = match rotates {
+        let positions = match rotates || config.is_recurrent() {
             true => None,
             false => Some(checkpoint.matrix("position_embd.weight", Some(config.context_length), hidden)?),
         };
@@ -197,12 +206,18 @@ impl Decoder {
             true => Some(checkpoint.vector("output.bias", output.rows())?),
             false => None,
         };
-        // LFM2's GGUF files call it as if it were of the embedding.
-        let final_norm = if checkpoint.has("token_embd_norm.weight") { "token_embd_norm" } else { "output_norm" };
+        // LFM2's GGUF files call it as if it were of the embedding, and have no other.
+        let (embedding_norm, final_norm) =
+            match (checkpoint.has("token_embd_norm.weight"), checkpoint.has("output_norm.weight")) {
+                (true, true) => (Some(norm(checkpoint, &config, "token_embd_norm")?), "output_norm"),
+                (true, false) => (None, "token_embd_norm"),
+                (false, _) => (None, "output_norm"),
+            };
         let count = config.layers.len();
         let layers = (0..count).map(|index| Layer::load(checkpoint, &config, index)).collect::<Result<Vec<_>, _>>()?;
         Ok(Decoder {
             embedding,
+            embedding_norm,
             positions,
             output: Linear { weight: output, bias },
             output_norm: norm(checkpoint, &config, final_norm)?,
@@ -313,6 +328,9 @@ impl Decoder {
         if scales.embedding != 1.0 {
             x = (x * scales.embedding)?;
         }
+        if let Some(norm) = &self.embedding_norm {
+            x = norm.forward(&x)?;
+        }
         let past = self.len();
         let positions = past..past + tokens.len();
         if let Some(learned) = &self.positions {
@@ -329,7 +347,7 @@ impl Decoder {
                 Some(Tensor::from_vec(positions.map(of).collect(), (1, tokens.len(), 1), &Device::Cpu)?)
             }
         };
-        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales };
+        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales, first_value: OnceCell::new() };
         for (layer, cache) in self.layers.iter().zip(&mut self.caches) {
             if cancel.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled);
