@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     fn feed_forward_size(&self, hidden_size: usize) -> usize {
         let names = ["block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
         let size = self.number(&names).unwrap_or_else(|| match self.float(&["hidden_ratio"]) {
-            Some(ratio) => ((ratio * hidden_size as f64) as usize).next_multiple_of(32),
+            Some(ratio) => ((ratio * hidden_size as f64) as usize).min(1 << 31).next_multiple_of(32),
             None => 4 * hidden_size,
         });
         if self.json["block_auto_adjust_ff_dim"] != true {
