@@ -35,6 +35,15 @@ pub enum Residual {
     Post,
     /// Both parts read the layer's input, normed together or each for itself.
     Parallel,
+    /// A layer is one part only: `x += part(norm(x))`.
+    Single,
+}
+
+/// What layers are that do not attend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recurrence {
+    Mamba,
+    Mamba2,
 }
 
 /// How Q and K are normed before RoPE; RMSNorm if nothing else is said.
@@ -97,6 +106,9 @@ pub struct Family {
     /// The feed-forward layer multiplies with a gate.
     pub gated: bool,
     pub windows: Windows,
+    pub recurrence: Option<Recurrence>,
+    /// Positions are learned vectors.
+    pub learned_positions: bool,
     /// RoPE's base in windowed layers, where it is another than elsewhere.
     pub windowed_theta: Option<f64>,
     /// Every `n`th layer has no RoPE.
@@ -127,6 +139,8 @@ const LLAMA: Family = Family {
     activation: Activation::Silu,
     gated: true,
     windows: Windows::Never,
+    recurrence: None,
+    learned_positions: false,
     windowed_theta: None,
     rope_free_every: None,
     rope_in_windows: false,
@@ -252,6 +266,7 @@ pub const FAMILIES: &[Family] = &[
         hf_model_types: &["gpt2"],
         hf_transposed: true,
         rope_free_every: Some(1),
+        learned_positions: true,
         ..PLAIN
     },
     OLMO2,
@@ -285,7 +300,27 @@ pub const FAMILIES: &[Family] = &[
         experts_sum_to_one: false,
         ..LLAMA
     },
-    Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe"], ..LLAMA },
+    Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe", "granitemoeshared"], ..LLAMA },
+    Family {
+        gguf_architecture: "granitehybrid",
+        hf_model_types: &["granitemoehybrid", "bamba"],
+        recurrence: Some(Recurrence::Mamba2),
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "mamba",
+        hf_model_types: &["mamba", "falcon_mamba"],
+        residual: Residual::Single,
+        recurrence: Some(Recurrence::Mamba),
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "mamba2",
+        hf_model_types: &["mamba2"],
+        residual: Residual::Single,
+        recurrence: Some(Recurrence::Mamba2),
+        ..LLAMA
+    },
     Family { gguf_architecture: "granite", hf_model_types: &["granite"], ..LLAMA },
     Family { gguf_architecture: "smollm3", hf_model_types: &["smollm3"], rope_free_every: Some(4), ..LLAMA },
     Family {

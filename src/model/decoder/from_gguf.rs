@@ -5,8 +5,9 @@
 
 use super::config::{
     DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
+    Selective, StateSpace,
 };
-use super::family::{FAMILIES, Residual, Windows};
+use super::family::{FAMILIES, Recurrence, Residual, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 use crate::weights::{Gguf, Value};
@@ -43,7 +44,11 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         return Err(wrong(format!("layers is {layers}")));
     }
     let hidden_size = required("embedding_length")?;
-    let heads = required("attention.head_count")?;
+    // Where nothing attends it is 0.
+    let heads = match number("attention.head_count") {
+        None | Some(0) if family.recurrence.is_some() => 1,
+        heads => heads.ok_or_else(|| wrong(format!("metadata has no {}", key("attention.head_count"))))?,
+    };
     let latent = match number("attention.kv_lora_rank") {
         None => None,
         Some(rank) => {
@@ -124,6 +129,30 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             },
         }),
     };
+    let recurrence = match family.recurrence {
+        None => None,
+        Some(Recurrence::Mamba) => Some(MixerKind::Mamba(Selective {
+            inner: required("ssm.inner_size")?,
+            states: required("ssm.state_size")?,
+            rank: required("ssm.time_step_rank")?,
+            conv_width: required("ssm.conv_kernel")?,
+            norm_eps: match meta.bool(&key("ssm.dt_b_c_rms")) {
+                Some(true) => float("attention.layer_norm_rms_epsilon").map(|eps| eps as f32),
+                _ => None,
+            },
+        })),
+        Some(Recurrence::Mamba2) => {
+            let heads = required("ssm.time_step_rank")?;
+            Some(MixerKind::Mamba2(StateSpace {
+                heads,
+                head_dim: required("ssm.inner_size")? / heads.max(1),
+                states: required("ssm.state_size")?,
+                groups: number("ssm.group_count").unwrap_or(1),
+                conv_width: required("ssm.conv_kernel")?,
+                time_step_limit: (0.0, f32::INFINITY),
+            }))
+        }
+    };
     let layer = |index: usize| {
         let windowed = match family.windows {
             Windows::Never => false,
@@ -135,13 +164,16 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         LayerConfig {
             window,
             rotation: match family.rope_free_every {
+                // Granite's newest say so by this.
+                _ if meta.bool(&key("rope.scaling.finetuned")) == Some(false) && recurrence.is_some() => None,
                 Some(n) if (index + 1).is_multiple_of(n) => None,
                 _ if family.rope_in_windows && has_windows && !windowed => None,
                 _ => Some(if window.is_some() { rotations.len() - 1 } else { 0 }),
             },
             experts: expert_count > 0 && index >= dense_layers,
-            mixer: match number("shortconv.l_cache") {
-                Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
+            mixer: match (of_layer("attention.head_count_kv", index), number("shortconv.l_cache"), recurrence) {
+                (Some(0), Some(width), _) => MixerKind::ShortConv { width },
+                (None | Some(0), _, Some(recurrence)) => recurrence,
                 _ => MixerKind::Attention,
             },
         }
@@ -173,7 +205,12 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             .filter(|beta| *beta > 0.0)
             .map(|beta| PositionScale { beta, context: original_context }),
     };
-    let feed_forward_size = number("feed_forward_length").filter(|n| *n > 0).map_or_else(expert_size, Ok)?;
+    let feed_forward_size = match (0..layers).filter_map(|layer| of_layer("feed_forward_length", layer)).max() {
+        // Where no layer has such a part.
+        Some(0) if expert_count == 0 => 0,
+        None | Some(0) => expert_size()?,
+        Some(size) => size,
+    };
     DecoderConfig {
         family,
         architecture: architecture.to_owned(),
@@ -183,7 +220,11 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         kv_heads: match &latent {
             Some(_) => 1,
             // Layers without attention have none.
-            None => (0..layers).filter_map(|layer| of_layer("attention.head_count_kv", layer)).max().unwrap_or(heads),
+            None => (0..layers)
+                .filter_map(|layer| of_layer("attention.head_count_kv", layer))
+                .max()
+                .filter(|n| *n > 0)
+                .unwrap_or(heads),
         },
         head_dim,
         context_length,

@@ -6,14 +6,37 @@ use serde_json::Value as Json;
 
 use super::config::{
     DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
+    Selective, StateSpace, UNBOUNDED_CONTEXT,
 };
-use super::family::{Activation, FAMILIES, Family, Residual, Windows};
+use super::family::{Activation, FAMILIES, Family, Recurrence, Residual, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 
 /// The configuration that `json` describes; `file` is what errors mention.
 pub fn config(json: &Json, file: &str) -> Result<DecoderConfig, Error> {
     Reader::new(json, file)?.config()
+}
+
+/// The JSON of `text`, where Python may have written numbers that JSON has not: they are read as null.
+pub fn parse(text: &str) -> serde_json::Result<Json> {
+    let strict = serde_json::from_str(text);
+    if strict.is_ok() {
+        return strict;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut in_string = false;
+    for part in text.split_inclusive('"') {
+        match in_string {
+            true => out.push_str(part),
+            false => {
+                out.push_str(&part.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null"))
+            }
+        }
+        let before_quote = part.strip_suffix('"').unwrap_or(part);
+        let backslashes = before_quote.len() - before_quote.trim_end_matches('\\').len();
+        in_string = if in_string { backslashes % 2 == 1 } else { true };
+    }
+    serde_json::from_str(&out)
 }
 
 struct Reader<'a> {
@@ -70,7 +93,11 @@ impl<'a> Reader<'a> {
             return Err(self.unsupported(format!("{what:?}")));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
-        let heads = self.required(&["num_attention_heads", "n_head"])?;
+        let heads = match self.number(&["num_attention_heads", "n_head"]) {
+            // Where nothing attends.
+            None if self.family.recurrence.is_some() => 1,
+            heads => heads.ok_or_else(|| self.wrong("it has no num_attention_heads".to_owned()))?,
+        };
         let latent = self.latent()?;
         let head_dim = match &latent {
             Some(latent) => latent.rank + latent.rope_dim,
@@ -86,7 +113,10 @@ impl<'a> Reader<'a> {
             heads,
             kv_heads: if latent.is_some() { 1 } else { self.kv_heads(heads) },
             head_dim,
-            context_length: self.required(&["max_position_embeddings", "n_positions"])?,
+            context_length: match self.number(&["max_position_embeddings", "n_positions"]) {
+                None if self.family.recurrence.is_some() => UNBOUNDED_CONTEXT,
+                length => length.ok_or_else(|| self.wrong("it has no max_position_embeddings".to_owned()))?,
+            },
             norm_eps: self
                 .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
                 .unwrap_or(1e-6),
@@ -102,7 +132,7 @@ impl<'a> Reader<'a> {
     }
 
     fn feed_forward_size(&self, hidden_size: usize) -> usize {
-        let names = ["block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
+        let names = ["shared_intermediate_size", "block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
         let size = self.number(&names).unwrap_or(4 * hidden_size);
         if self.json["block_auto_adjust_ff_dim"] != true {
             return size;
@@ -183,7 +213,10 @@ impl<'a> Reader<'a> {
             count,
             used: self.required(&["num_experts_per_tok"])?,
             feed_forward_size,
-            shared_feed_forward_size: self.number(&["shared_expert_intermediate_size"]).or(shared).unwrap_or(0),
+            shared_feed_forward_size: self
+                .number(&["shared_expert_intermediate_size", "shared_intermediate_size"])
+                .or(shared)
+                .unwrap_or(0),
             sum_to_one: sum_to_one.unwrap_or(self.family.experts_sum_to_one),
             scale: self.float(&["routed_scaling_factor"]).unwrap_or(1.0),
             sigmoid: third,
@@ -204,6 +237,8 @@ impl<'a> Reader<'a> {
         }
         let window = self.number(&["sliding_window"]);
         let full_every = self.number(&["sliding_window_pattern"]);
+        // Granite's newest do without unless they say otherwise.
+        let unrotated = self.architecture == "granitemoehybrid" && json["position_embedding_type"] != "rope";
         let with_rope = |index: usize| match json["no_rope_layers"].get(index).and_then(Json::as_u64) {
             Some(flag) => flag != 0,
             None => {
@@ -214,6 +249,7 @@ impl<'a> Reader<'a> {
         let first = self.number(&["first_k_dense_replace", "num_dense_layers"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
         let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
+        let recurrence = self.recurrence()?;
         let layer = |index: usize| {
             let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
                 Some(kind) => kind == "sliding_attention",
@@ -228,19 +264,72 @@ impl<'a> Reader<'a> {
                 },
             };
             let windowed = windowed && window.is_some();
-            let unrotated = self.family.rope_in_windows && window.is_some() && !windowed;
+            let full_without_rope = self.family.rope_in_windows && window.is_some() && !windowed;
             let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
             LayerConfig {
                 window: window.filter(|_| windowed),
-                rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
+                rotation: (with_rope(index) && !unrotated && !full_without_rope)
+                    .then(|| if windowed { rotations - 1 } else { 0 }),
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
-                mixer: match json["layer_types"].get(index).and_then(Json::as_str) {
-                    Some("conv") => MixerKind::ShortConv { width: conv_width },
+                mixer: match (self.layer_kind(index), recurrence) {
+                    (Some("conv"), _) => MixerKind::ShortConv { width: conv_width },
+                    (None | Some("mamba" | "linear_attention"), Some(recurrence)) => recurrence,
                     _ => MixerKind::Attention,
                 },
             }
         };
         Ok((0..count).map(layer).collect())
+    }
+
+    /// What layer `index` is said to be.
+    fn layer_kind(&self, index: usize) -> Option<&str> {
+        let json = self.json;
+        if let Some(attends) = json["attn_layer_indices"].as_array() {
+            return attends.contains(&index.into()).then_some("attention");
+        }
+        ["layer_types", "layers_block_type"].iter().find_map(|name| json[*name].get(index)?.as_str())
+    }
+
+    /// What the family's layers are that do not attend.
+    fn recurrence(&self) -> Result<Option<MixerKind>, Error> {
+        let Some(recurrence) = self.family.recurrence else { return Ok(None) };
+        match ["mamba_hidden_act", "hidden_act"].iter().find_map(|name| self.json[*name].as_str()) {
+            None | Some("silu" | "swish") => {}
+            Some(other) => return Err(self.unsupported(format!("activation {other:?}"))),
+        }
+        let hidden_size = self.required(&["hidden_size"])?;
+        let states = self.required(&["mamba_d_state", "ssm_state_size", "state_size"])?;
+        let conv_width = self.number(&["mamba_d_conv", "conv_kernel"]).unwrap_or(4);
+        let inner = || match self.float(&["mamba_expand", "expand"]) {
+            Some(expand) => (expand * hidden_size as f64) as usize,
+            None => 2 * hidden_size,
+        };
+        Ok(Some(match recurrence {
+            Recurrence::Mamba => MixerKind::Mamba(Selective {
+                inner: inner(),
+                states,
+                rank: self.number(&["mamba_dt_rank", "time_step_rank"]).unwrap_or(hidden_size.div_ceil(16)),
+                conv_width,
+                norm_eps: (self.architecture == "falcon_mamba")
+                    .then(|| self.float(&["mixer_rms_eps"]).unwrap_or(1e-6) as f32),
+            }),
+            Recurrence::Mamba2 => {
+                let heads = self.required(&["mamba_n_heads", "mamba_num_heads", "num_heads"])?;
+                let limit = |index: usize| self.json["time_step_limit"].get(index).and_then(Json::as_f64);
+                MixerKind::Mamba2(StateSpace {
+                    heads,
+                    // Granite's files may say "auto".
+                    head_dim: inner() / heads.max(1),
+                    states,
+                    groups: self.number(&["mamba_n_groups", "n_groups"]).unwrap_or(1),
+                    conv_width,
+                    time_step_limit: (
+                        limit(0).unwrap_or(0.0) as f32,
+                        limit(1).map_or(f32::INFINITY, |limit| limit as f32),
+                    ),
+                })
+            }
+        }))
     }
 
     /// The rotation of layers that see all, and that of windowed ones where it differs.

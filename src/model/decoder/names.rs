@@ -4,11 +4,11 @@
 /// of an expert or a head. A name that means two things (`post_attention_layernorm`) is settled by which
 /// tensors the family's [`super::family::Residual`] asks for, and by the better name before it.
 const NAMES: &[(&str, &[&str])] = &[
-    ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte"]),
+    ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte", "embeddings", "embedding"]),
     ("position_embd", &["wpe"]),
-    ("output_norm", &["norm", "ln_f", "final_layernorm", "final_layer_norm", "embedding_norm"]),
+    ("output_norm", &["norm", "ln_f", "final_layernorm", "final_layer_norm", "embedding_norm", "norm_f"]),
     ("output", &["lm_head", "embed_out"]),
-    ("attn_norm", &["input_layernorm", "ln_attn", "ln_1", "operator_norm"]),
+    ("attn_norm", &["input_layernorm", "ln_attn", "ln_1", "operator_norm", "norm"]),
     ("attn_q", &["self_attn.q_proj"]),
     ("attn_k", &["self_attn.k_proj"]),
     ("attn_v", &["self_attn.v_proj"]),
@@ -35,14 +35,46 @@ const NAMES: &[(&str, &[&str])] = &[
     ("attn_q_norm.#", &["self_attn.q_layernorm.norms.#"]),
     ("attn_k_norm.#", &["self_attn.k_layernorm.norms.#"]),
     ("post_attention_norm", &["post_self_attn_layernorm", "post_attention_layernorm"]),
-    ("ffn_norm", &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2", "ffn_norm"]),
+    (
+        "ffn_norm",
+        &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2", "ffn_norm", "pre_ff_layernorm"],
+    ),
     ("post_ffw_norm", &["post_feedforward_layernorm", "post_mlp_layernorm"]),
-    ("ffn_gate", &["mlp.gate_proj", "feed_forward.w1"]),
-    ("ffn_up", &["mlp.up_proj", "mlp.gate_up_proj", "mlp.c_fc", "mlp.fc1", "mlp.dense_h_to_4h", "feed_forward.w3"]),
-    ("ffn_down", &["mlp.down_proj", "mlp.c_proj", "mlp.fc2", "mlp.dense_4h_to_h", "feed_forward.w2"]),
+    ("ffn_gate", &["mlp.gate_proj", "feed_forward.w1", "feed_forward.gate_proj"]),
+    (
+        "ffn_up",
+        &[
+            "mlp.up_proj",
+            "mlp.gate_up_proj",
+            "mlp.c_fc",
+            "mlp.fc1",
+            "mlp.dense_h_to_4h",
+            "feed_forward.w3",
+            "feed_forward.up_proj",
+            "shared_mlp.input_linear",
+        ],
+    ),
+    (
+        "ffn_down",
+        &[
+            "mlp.down_proj",
+            "mlp.c_proj",
+            "mlp.fc2",
+            "mlp.dense_4h_to_h",
+            "feed_forward.w2",
+            "feed_forward.down_proj",
+            "shared_mlp.output_linear",
+        ],
+    ),
     ("shortconv.in_proj", &["conv.in_proj"]),
     ("shortconv.conv", &["conv.conv"]),
     ("shortconv.out_proj", &["conv.out_proj"]),
+    ("ssm_in", &["mixer.in_proj", "mamba.in_proj"]),
+    ("ssm_conv1d", &["mixer.conv1d", "mamba.conv1d"]),
+    ("ssm_x", &["mixer.x_proj", "mamba.x_proj"]),
+    ("ssm_dt", &["mixer.dt_proj", "mamba.dt_proj"]),
+    ("ssm_norm", &["mixer.norm", "mamba.norm"]),
+    ("ssm_out", &["mixer.out_proj", "mamba.out_proj"]),
     ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer"]),
     ("ffn_gate_up_exps", &["block_sparse_moe.input_linear"]),
     ("ffn_down_exps", &["block_sparse_moe.output_linear"]),
@@ -51,12 +83,20 @@ const NAMES: &[(&str, &[&str])] = &[
     ("ffn_down.#", &["mlp.experts.#.down_proj", "block_sparse_moe.experts.#.w2"]),
     ("ffn_gate_inp_shexp", &["mlp.shared_expert_gate"]),
     ("ffn_gate_shexp", &["mlp.shared_expert.gate_proj", "mlp.shared_experts.gate_proj"]),
-    ("ffn_up_shexp", &["mlp.shared_expert.up_proj", "mlp.shared_experts.up_proj"]),
-    ("ffn_down_shexp", &["mlp.shared_expert.down_proj", "mlp.shared_experts.down_proj"]),
+    ("ffn_up_shexp", &["mlp.shared_expert.up_proj", "mlp.shared_experts.up_proj", "shared_mlp.input_linear"]),
+    ("ffn_down_shexp", &["mlp.shared_expert.down_proj", "mlp.shared_experts.down_proj", "shared_mlp.output_linear"]),
+];
+
+/// The same for tensors whose last word is their own in either.
+const WHOLE_NAMES: &[(&str, &[&str])] = &[
+    ("exp_probs_b.bias", &["mlp.gate.e_score_correction_bias"]),
+    ("ssm_a", &["mixer.A_log", "mamba.A_log"]),
+    ("ssm_d", &["mixer.D", "mamba.D"]),
+    ("ssm_dt.bias", &["mixer.dt_bias", "mamba.dt_bias", "mixer.dt_proj.bias", "mamba.dt_proj.bias"]),
 ];
 
 /// Around the text model of a file: nothing, its own name, or a model that also sees.
-const PREFIXES: &[&str] = &["model.", "language_model.", "transformer.", "gpt_neox."];
+const PREFIXES: &[&str] = &["model.", "language_model.", "transformer.", "gpt_neox.", "backbone."];
 
 /// A name in a safetensors file with its layer as GGUF writes it:
 /// `model.layers.3.self_attn.q_proj.weight` is `blk.3.self_attn.q_proj.weight`.
@@ -74,10 +114,14 @@ pub fn normalized(hf: &str) -> String {
 /// The normalized Hugging Face names that a GGUF name may have: `blk.3.attn_q.weight` gives
 /// `blk.3.self_attn.q_proj.weight`.
 pub fn candidates(gguf: &str) -> Vec<String> {
-    let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
-    if let Some(layer) = gguf.strip_suffix(".exp_probs_b.bias") {
-        return vec![format!("{layer}.mlp.gate.e_score_correction_bias")];
+    let whole = WHOLE_NAMES.iter().find_map(|(name, names)| {
+        let layer = gguf.strip_suffix(name)?.strip_suffix('.')?;
+        Some(names.iter().map(|name| format!("{layer}.{name}")).collect())
+    });
+    if let Some(names) = whole {
+        return names;
     }
+    let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
     let (layer, stem) = match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
         Some((layer, stem)) => (format!("blk.{layer}."), stem),
         None => (String::new(), stem),
