@@ -84,6 +84,8 @@ pub enum Activation {
     Gelu,
     /// Its approximation by tanh.
     GeluTanh,
+    /// The square of what is positive (So et al., 2021, <https://arxiv.org/abs/2109.08668>).
+    ReluSquared,
 }
 
 /// One row: a family of decoders.
@@ -209,6 +211,25 @@ const COHERE: Family = Family {
     ..LLAMA
 };
 
+const LFM2: Family = Family {
+    gguf_architecture: "lfm2",
+    hf_model_types: &["lfm2"],
+    gguf_rope_pairs: RopePairs::Halves,
+    qk_norm: QkNorm::Heads,
+    ..LLAMA
+};
+
+const NEMOTRON_H: Family = Family {
+    gguf_architecture: "nemotron_h",
+    hf_model_types: &["nemotron_h"],
+    residual: Residual::Single,
+    activation: Activation::ReluSquared,
+    gated: false,
+    recurrence: Some(Recurrence::Mamba2),
+    rope_free_every: Some(1),
+    ..LLAMA
+};
+
 pub const FAMILIES: &[Family] = &[
     LLAMA,
     // GGUF files of these call themselves llama, which is found first.
@@ -307,6 +328,16 @@ pub const FAMILIES: &[Family] = &[
         recurrence: Some(Recurrence::Mamba2),
         ..LLAMA
     },
+    NEMOTRON_H,
+    Family { gguf_architecture: "nemotron_h_moe", hf_model_types: &[], ..NEMOTRON_H },
+    Family {
+        gguf_architecture: "jamba",
+        hf_model_types: &["jamba"],
+        recurrence: Some(Recurrence::Mamba),
+        rope_free_every: Some(1),
+        experts_sum_to_one: false,
+        ..LLAMA
+    },
     Family {
         gguf_architecture: "mamba",
         hf_model_types: &["mamba", "falcon_mamba"],
@@ -330,13 +361,8 @@ pub const FAMILIES: &[Family] = &[
         hf_rope_pairs: RopePairs::Neighbours,
         ..LLAMA
     },
-    Family {
-        gguf_architecture: "lfm2",
-        hf_model_types: &["lfm2"],
-        gguf_rope_pairs: RopePairs::Halves,
-        qk_norm: QkNorm::Heads,
-        ..LLAMA
-    },
+    LFM2,
+    Family { gguf_architecture: "lfm2moe", hf_model_types: &["lfm2_moe"], ..LFM2 },
     Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];
 

@@ -99,6 +99,7 @@ impl Activation {
             Activation::Silu => x.silu(),
             Activation::Gelu => x.gelu_erf(),
             Activation::GeluTanh => x.gelu(),
+            Activation::ReluSquared => x.relu()?.sqr(),
         }
     }
 }
@@ -116,7 +117,7 @@ pub struct Mixture {
 }
 
 struct Expert {
-    gate: Matrix,
+    gate: Option<Matrix>,
     up: Matrix,
     down: Matrix,
 }
@@ -130,7 +131,10 @@ impl Mixture {
     ) -> std::result::Result<Mixture, Error> {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         let (hidden, size, count) = (config.hidden_size, experts.feed_forward_size, experts.count);
-        let gates = checkpoint.experts(layer, "ffn_gate", count, size, hidden)?;
+        let gates = match config.family.gated {
+            true => checkpoint.experts(layer, "ffn_gate", count, size, hidden)?.into_iter().map(Some).collect(),
+            false => vec![None; count],
+        };
         let ups = checkpoint.experts(layer, "ffn_up", count, size, hidden)?;
         let downs = checkpoint.experts(layer, "ffn_down", count, hidden, size)?;
         let shared = match experts.shared_feed_forward_size {
@@ -173,7 +177,11 @@ impl Mixture {
             let count = tokens.len();
             let tokens = Tensor::from_vec(tokens, count, &Device::Cpu)?;
             let chosen = x.index_select(&tokens, 0)?;
-            let wide = (self.activation.apply(&expert.gate.forward(&chosen)?)? * expert.up.forward(&chosen)?)?;
+            let up = expert.up.forward(&chosen)?;
+            let wide = match &expert.gate {
+                Some(gate) => (self.activation.apply(&gate.forward(&chosen)?)? * up)?,
+                None => self.activation.apply(&up)?,
+            };
             let weights = Tensor::from_vec(weights, (count, 1), &Device::Cpu)?;
             out = out.index_add(&tokens, &expert.down.forward(&wide)?.broadcast_mul(&weights)?, 0)?;
         }

@@ -39,9 +39,13 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     let required = |name: &str| number(name).ok_or_else(|| wrong(format!("metadata has no {}", key(name))));
     let float = |name: &str| meta.f32(&key(name)).map(f64::from);
 
-    let layers = required("block_count")?;
+    // The last may serve only to guess at several tokens at once.
+    let layers = required("block_count")?.saturating_sub(number("nextn_predict_layers").unwrap_or(0));
     if layers > MAX_LAYERS {
         return Err(wrong(format!("layers is {layers}")));
+    }
+    if number("moe_latent_size").is_some_and(|size| size > 0) {
+        return Err(unsupported(format!("moe_latent_size in {architecture:?}")));
     }
     let hidden_size = required("embedding_length")?;
     // Where nothing attends it is 0.
@@ -119,7 +123,8 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             sum_to_one: meta.bool(&key("expert_weights_norm")).unwrap_or(family.experts_sum_to_one),
             scale: float("expert_weights_scale").filter(|scale| *scale != 0.0).unwrap_or(1.0),
             sigmoid: match number("expert_gating_func") {
-                None | Some(0 | 1 | 3) => false,
+                None => architecture == "nemotron_h_moe",
+                Some(0 | 1 | 3) => false,
                 Some(2) => true,
                 Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),
             },
@@ -136,9 +141,10 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             states: required("ssm.state_size")?,
             rank: required("ssm.time_step_rank")?,
             conv_width: required("ssm.conv_kernel")?,
-            norm_eps: match meta.bool(&key("ssm.dt_b_c_rms")) {
-                Some(true) => float("attention.layer_norm_rms_epsilon").map(|eps| eps as f32),
-                _ => None,
+            // Falcon Mamba's and Jamba's.
+            norm_eps: match meta.bool(&key("ssm.dt_b_c_rms")).unwrap_or(architecture == "jamba") {
+                true => float("attention.layer_norm_rms_epsilon").map(|eps| eps as f32),
+                false => None,
             },
         })),
         Some(Recurrence::Mamba2) => {
@@ -153,6 +159,7 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             }))
         }
     };
+    let single = family.residual == Residual::Single;
     let layer = |index: usize| {
         let windowed = match family.windows {
             Windows::Never => false,
@@ -170,9 +177,14 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
                 _ if family.rope_in_windows && has_windows && !windowed => None,
                 _ => Some(if window.is_some() { rotations.len() - 1 } else { 0 }),
             },
-            experts: expert_count > 0 && index >= dense_layers,
+            experts: expert_count > 0
+                && index >= dense_layers
+                && gguf.tensor(&format!("blk.{index}.ffn_gate_inp.weight")).is_some(),
             mixer: match (of_layer("attention.head_count_kv", index), number("shortconv.l_cache"), recurrence) {
                 (Some(0), Some(width), _) => MixerKind::ShortConv { width },
+                (None | Some(0), _, Some(_)) if single && of_layer("feed_forward_length", index) > Some(0) => {
+                    MixerKind::None
+                }
                 (None | Some(0), _, Some(recurrence)) => recurrence,
                 _ => MixerKind::Attention,
             },

@@ -88,8 +88,9 @@ impl<'a> Reader<'a> {
             let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("unknown");
             return Err(self.unsupported(format!("quantization {method:?} of safetensors")));
         }
-        let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm")];
-        if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && json[*what] == true) {
+        let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm"), ("nemotron_h", "moe_latent_size")];
+        let asks = |what: &str| json[what] == true || json[what].as_u64().is_some_and(|size| size > 0);
+        if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && asks(what)) {
             return Err(self.unsupported(format!("{what:?}")));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
@@ -181,29 +182,34 @@ impl<'a> Reader<'a> {
     }
 
     fn activation(&self) -> Result<Activation, Error> {
-        let names = ["hidden_activation", "hidden_act", "activation_function", "activation"];
+        let names = ["mlp_hidden_act", "hidden_activation", "hidden_act", "activation_function", "activation"];
         match names.iter().find_map(|name| self.json[*name].as_str()) {
             None => Ok(self.family.activation),
             // Gemma's first files say gelu and mean its approximation.
             Some("gelu") if self.architecture == "gemma" => Ok(Activation::GeluTanh),
             Some("gelu") => Ok(Activation::Gelu),
             Some("silu" | "swish") => Ok(Activation::Silu),
+            Some("relu2") => Ok(Activation::ReluSquared),
             Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast") => Ok(Activation::GeluTanh),
             Some(other) => Err(self.unsupported(format!("activation {other:?}"))),
         }
     }
 
     fn experts(&self) -> Result<Option<Experts>, Error> {
-        let Some(count) = self.number(&["num_local_experts", "num_experts", "n_routed_experts"]).filter(|n| *n > 0)
-        else {
+        let least = if self.architecture == "jamba" { 2 } else { 1 };
+        let names = ["num_local_experts", "num_experts", "n_routed_experts"];
+        let Some(count) = self.number(&names).filter(|count| *count >= least) else {
             return Ok(None);
         };
         let feed_forward_size = self.required(&["moe_intermediate_size", "intermediate_size"])?;
-        // DeepSeek V3 scores by sigmoid and groups by their best two; V2 by softmax and their best.
-        let third = self.architecture == "deepseek_v3";
+        // DeepSeek V3 scores by sigmoid and groups by their best two, as others do after it; V2 by softmax and their
+        // best.
+        let third = ["deepseek_v3", "lfm2_moe", "nemotron_h"].contains(&self.architecture);
         let grouped = third || self.json["topk_method"] == "group_limited_greedy";
         let groups = self.number(&["n_group"]).filter(|count| grouped && *count > 1);
         let shared = self.number(&["n_shared_experts"]).map(|count| count * feed_forward_size);
+        let shared_sizes =
+            ["shared_expert_intermediate_size", "shared_intermediate_size", "moe_shared_expert_intermediate_size"];
         let sum_to_one = match self.architecture {
             // transformers does not read what its files say.
             "deepseek_v2" => None,
@@ -213,10 +219,7 @@ impl<'a> Reader<'a> {
             count,
             used: self.required(&["num_experts_per_tok"])?,
             feed_forward_size,
-            shared_feed_forward_size: self
-                .number(&["shared_expert_intermediate_size", "shared_intermediate_size"])
-                .or(shared)
-                .unwrap_or(0),
+            shared_feed_forward_size: self.number(&shared_sizes).or(shared).unwrap_or(0),
             sum_to_one: sum_to_one.unwrap_or(self.family.experts_sum_to_one),
             scale: self.float(&["routed_scaling_factor"]).unwrap_or(1.0),
             sigmoid: third,
@@ -231,7 +234,10 @@ impl<'a> Reader<'a> {
 
     fn layers(&self, experts: bool, rotations: usize) -> Result<Vec<LayerConfig>, Error> {
         let json = self.json;
-        let count = self.required(&["num_hidden_layers", "n_layer"])?;
+        let count = match json["layers_block_type"].as_array() {
+            Some(kinds) => kinds.len(),
+            None => self.required(&["num_hidden_layers", "n_layer"])?,
+        };
         if count > MAX_LAYERS {
             return Err(self.wrong(format!("layers is {count}")));
         }
@@ -265,14 +271,18 @@ impl<'a> Reader<'a> {
             };
             let windowed = windowed && window.is_some();
             let full_without_rope = self.family.rope_in_windows && window.is_some() && !windowed;
-            let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
+            let kind = self.layer_kind(index);
+            let dense = kind == Some("mlp")
+                || json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()))
+                || self.periodic("expert_layer", index) == Some(false);
             LayerConfig {
                 window: window.filter(|_| windowed),
                 rotation: (with_rope(index) && !unrotated && !full_without_rope)
                     .then(|| if windowed { rotations - 1 } else { 0 }),
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
-                mixer: match (self.layer_kind(index), recurrence) {
+                mixer: match (kind, recurrence) {
                     (Some("conv"), _) => MixerKind::ShortConv { width: conv_width },
+                    (Some("mlp" | "moe"), _) => MixerKind::None,
                     (None | Some("mamba" | "linear_attention"), Some(recurrence)) => recurrence,
                     _ => MixerKind::Attention,
                 },
@@ -287,7 +297,24 @@ impl<'a> Reader<'a> {
         if let Some(attends) = json["attn_layer_indices"].as_array() {
             return attends.contains(&index.into()).then_some("attention");
         }
+        if let Some(attends) = self.periodic("attn_layer", index) {
+            return attends.then_some("attention");
+        }
+        if let Some(pattern) = json["hybrid_override_pattern"].as_str() {
+            return match pattern.as_bytes().get(index)? {
+                b'*' => Some("attention"),
+                b'-' => Some("mlp"),
+                b'E' => Some("moe"),
+                _ => None,
+            };
+        }
         ["layer_types", "layers_block_type"].iter().find_map(|name| json[*name].get(index)?.as_str())
+    }
+
+    /// Whether layer `index` is one of those that `what_period` and `what_offset` tell, if they are given.
+    fn periodic(&self, what: &str, index: usize) -> Option<bool> {
+        let [period, offset] = ["period", "offset"].map(|part| self.number(&[&format!("{what}_{part}")]));
+        Some(index % period?.max(1) == offset?)
     }
 
     /// What the family's layers are that do not attend.
@@ -306,25 +333,32 @@ impl<'a> Reader<'a> {
         };
         Ok(Some(match recurrence {
             Recurrence::Mamba => MixerKind::Mamba(Selective {
-                inner: inner(),
+                inner: match self.number(&["mamba_expand"]) {
+                    None => self.number(&["intermediate_size"]).unwrap_or_else(inner),
+                    Some(_) => inner(),
+                },
                 states,
                 rank: self.number(&["mamba_dt_rank", "time_step_rank"]).unwrap_or(hidden_size.div_ceil(16)),
                 conv_width,
-                norm_eps: (self.architecture == "falcon_mamba")
-                    .then(|| self.float(&["mixer_rms_eps"]).unwrap_or(1e-6) as f32),
+                norm_eps: (self.architecture != "mamba")
+                    .then(|| self.float(&["mixer_rms_eps", "rms_norm_eps"]).unwrap_or(1e-6) as f32),
             }),
             Recurrence::Mamba2 => {
                 let heads = self.required(&["mamba_n_heads", "mamba_num_heads", "num_heads"])?;
                 let limit = |index: usize| self.json["time_step_limit"].get(index).and_then(Json::as_f64);
+                // What transformers does with Nemotron's, whatever the limit.
+                let least = self.float(&["time_step_min"]).filter(|_| self.architecture == "nemotron_h");
                 MixerKind::Mamba2(StateSpace {
                     heads,
                     // Granite's files may say "auto".
-                    head_dim: inner() / heads.max(1),
+                    head_dim: self
+                        .number(&["mamba_d_head", "mamba_head_dim"])
+                        .unwrap_or_else(|| inner() / heads.max(1)),
                     states,
                     groups: self.number(&["mamba_n_groups", "n_groups"]).unwrap_or(1),
                     conv_width,
                     time_step_limit: (
-                        limit(0).unwrap_or(0.0) as f32,
+                        least.or(limit(0)).unwrap_or(0.0) as f32,
                         limit(1).map_or(f32::INFINITY, |limit| limit as f32),
                     ),
                 })

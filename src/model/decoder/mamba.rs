@@ -31,10 +31,11 @@ pub struct Mamba {
     output: Linear,
 }
 
-/// The RMSNorms, without weights, of latent, B and C (Falcon Mamba).
+/// The weights of the RMSNorms of latent, B and C (Jamba's; Falcon Mamba's are ones).
 struct Norms {
-    rank: Tensor,
-    states: Tensor,
+    latent: Tensor,
+    b: Tensor,
+    c: Tensor,
     eps: f32,
 }
 
@@ -47,10 +48,18 @@ impl Mamba {
     ) -> std::result::Result<Mamba, Error> {
         let name = |part: &str| format!("blk.{layer}.{part}");
         let Selective { inner, states, rank, conv_width, .. } = shape;
-        let ones = |len: usize| Tensor::ones(len, DType::F32, &Device::Cpu);
+        let weight = |part: &str, len: usize| match checkpoint.has(&name(part)) {
+            true => checkpoint.vector(&name(part), len),
+            false => Ok(Tensor::ones(len, DType::F32, &Device::Cpu)?),
+        };
         let norms = match shape.norm_eps {
             None => None,
-            Some(eps) => Some(Norms { rank: ones(rank)?, states: ones(states)?, eps }),
+            Some(eps) => Some(Norms {
+                latent: weight("ssm_dt_norm.weight", rank)?,
+                b: weight("ssm_b_norm.weight", states)?,
+                c: weight("ssm_c_norm.weight", states)?,
+                eps,
+            }),
         };
         Ok(Mamba {
             shape,
@@ -76,9 +85,9 @@ impl Mamba {
         let part = |start: usize, len: usize| selected.narrow(1, start, len)?.contiguous();
         let (mut latent, mut b, mut c) = (part(0, rank)?, part(rank, states)?, part(rank + states, states)?);
         if let Some(norms) = &self.norms {
-            latent = candle_nn::ops::rms_norm(&latent, &norms.rank, norms.eps)?;
-            b = candle_nn::ops::rms_norm(&b, &norms.states, norms.eps)?;
-            c = candle_nn::ops::rms_norm(&c, &norms.states, norms.eps)?;
+            latent = candle_nn::ops::rms_norm(&latent, &norms.latent, norms.eps)?;
+            b = candle_nn::ops::rms_norm(&b, &norms.b, norms.eps)?;
+            c = candle_nn::ops::rms_norm(&c, &norms.c, norms.eps)?;
         }
         let (y, state) = self.scan(&mixed, &self.time_step.forward(&latent)?, &b, &c, cache.state().get(1))?;
         cache.set_state(vec![conv_state, state]);
