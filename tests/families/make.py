@@ -138,7 +138,7 @@ MODELS = {
                                  tie_word_embeddings=True)),
     "falcon-mamba": ("falcon_mamba", dict(state_size=8, intermediate_size=64, time_step_rank=3)),
     "lfm2-moe": ("lfm2_moe", dict(layer_types=["conv", "full_attention"], num_dense_layers=1, num_experts=4,
-                                  num_experts_per_tok=2, moe_intermediate_size=24, routed_scaling_factor=1.5)),
+                                  num_experts_per_tok=2, moe_intermediate_size=24, tie_word_embeddings=True)),
     "nemotron-h": ("nemotron_h", dict(layers_block_type=["mamba", "mlp", "attention", "mlp"], num_hidden_layers=4,
                                       mamba_num_heads=8, mamba_head_dim=8, ssm_state_size=16, n_groups=2, head_dim=16,
                                       mlp_hidden_act="relu2")),
