@@ -147,8 +147,6 @@ MODELS = {
                                           head_dim=8, n_routed_experts=4, num_experts_per_tok=2,
                                           moe_intermediate_size=24, moe_shared_expert_intermediate_size=40,
                                           routed_scaling_factor=1.5, time_step_min=0.02)),
-    "falcon-h1": ("falcon_h1", dict(mamba_d_ssm=48, mamba_n_heads=6, mamba_d_head=8, mamba_n_groups=2,
-                                    mamba_d_state=16, head_dim=8)),
     "jamba": ("jamba", dict(attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1,
                             num_experts=4, num_experts_per_tok=2, mamba_d_state=8, mamba_dt_rank=3)),
     "gemma4": ("gemma4_text", dict(head_dim=16, global_head_dim=32, sliding_window=6, tie_word_embeddings=True,

@@ -244,8 +244,7 @@ impl DecoderConfig {
                         return wrong(format!("{} heads do not share {} groups evenly", shape.heads, shape.groups));
                     }
                     let (least, most) = shape.time_step_limit;
-                    // Not "greater": a limit that is no number is wrong too.
-                    if !(least <= most) {
+                    if least.is_nan() || most.is_nan() || least > most {
                         return wrong(format!("time steps from {least} to {most}"));
                     }
                 }

@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
                 mixer: match (kind, recurrence) {
                     (Some("conv"), _) => MixerKind::ShortConv { width: conv_width },
-                    (Some("mlp" | "moe"), _) => MixerKind::None,
+                    (Some("mlp" | "moe"), _) if self.family.residual == Residual::Single => MixerKind::None,
                     (None | Some("mamba" | "linear_attention"), Some(recurrence)) => recurrence,
                     _ => MixerKind::Attention,
                 },
@@ -329,7 +329,7 @@ impl<'a> Reader<'a> {
         let conv_width = self.number(&["mamba_d_conv", "conv_kernel"]).unwrap_or(4);
         let inner = || match self.float(&["mamba_expand", "expand"]) {
             Some(expand) => (expand * hidden_size as f64) as usize,
-            None => 2 * hidden_size,
+            None => hidden_size.saturating_mul(2),
         };
         Ok(Some(match recurrence {
             Recurrence::Mamba => MixerKind::Mamba(Selective {
@@ -474,4 +474,16 @@ fn yarn_magnitude(rope: &Json, factor: f64) -> f64 {
 
 fn yarn_log(mscale: f64, factor: f64) -> f64 {
     if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_only_python_knows_are_null() {
+        let json = parse(r#"{"a": [0.0, Infinity], "b": "NaN \" Infinity", "c": -Infinity, "d": NaN}"#).unwrap();
+        assert_eq!(json, serde_json::json!({"a": [0.0, null], "b": "NaN \" Infinity", "c": null, "d": null}));
+        assert!(parse("{Infinity").is_err());
+    }
 }

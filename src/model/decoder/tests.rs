@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::family::{NormKind, QkNorm};
+use super::family::{NormKind, QkNorm, Recurrence};
 use super::*;
 use crate::weights::{GgufWriter, Metadata, Source, TensorType, Value};
 
@@ -19,7 +19,40 @@ const VOCAB: usize = 80;
 const LAYERS: usize = 4;
 const EXPERTS: usize = 4;
 const CONTEXT: usize = 1024;
+/// Of recurrent layers.
+const INNER: usize = 96;
+const STATES: usize = 12;
+const GROUPS: usize = 2;
+/// Mamba 2's heads; the width of Mamba's time steps.
+const TIME_STEPS: usize = 8;
+const CONV: usize = 4;
 static RUN: AtomicBool = AtomicBool::new(false);
+
+/// What a layer of such a model mixes tokens with.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Attention,
+    ShortConv,
+    Recurrence(Recurrence),
+    /// It only feeds forward.
+    None,
+}
+
+fn part(family: &Family, layer: usize) -> Part {
+    let single = family.residual == Residual::Single;
+    match (family.recurrence, layer) {
+        (Some(_), 1 | 3) if single && !family.gated => Part::None,
+        (Some(recurrence), 0 | 2) => Part::Recurrence(recurrence),
+        (Some(recurrence), _) if single => Part::Recurrence(recurrence),
+        (None, 0 | 2) if family.gguf_architecture.starts_with("lfm2") => Part::ShortConv,
+        _ => Part::Attention,
+    }
+}
+
+/// A number for each layer.
+fn of_layers(number: impl Fn(usize) -> usize) -> Value {
+    Value::Array((0..LAYERS).map(|layer| Value::U32(number(layer) as u32)).collect())
+}
 
 /// A random four-layer model of `family`, its matrices stored as `dtype`, with a sliding window
 /// where the family knows one; with experts if asked.
@@ -30,13 +63,24 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
     let mut numbers = vec![
         ("block_count", LAYERS),
         ("embedding_length", HIDDEN),
-        ("feed_forward_length", FFN),
         ("attention.head_count", HEADS),
-        ("attention.head_count_kv", KV_HEADS),
         ("attention.key_length", HEAD_DIM),
         ("context_length", CONTEXT),
         ("attention.sliding_window", 5),
+        ("ssm.conv_kernel", CONV),
+        ("ssm.inner_size", INNER),
+        ("ssm.state_size", STATES),
+        ("ssm.group_count", GROUPS),
+        ("ssm.time_step_rank", TIME_STEPS),
     ];
+    if (0..LAYERS).any(|layer| part(family, layer) == Part::ShortConv) {
+        numbers.push(("shortconv.l_cache", CONV));
+    }
+    let kv_heads = of_layers(|layer| if part(family, layer) == Part::Attention { KV_HEADS } else { 0 });
+    metadata.set(&format!("{architecture}.attention.head_count_kv"), kv_heads);
+    let single = family.residual == Residual::Single;
+    let sizes = of_layers(|layer| if single && part(family, layer) != Part::None { 0 } else { FFN });
+    metadata.set(&format!("{architecture}.feed_forward_length"), sizes);
     if experts {
         numbers.extend([("expert_count", EXPERTS), ("expert_used_count", 2), ("expert_feed_forward_length", FFN)]);
         numbers.push(("expert_shared_feed_forward_length", FFN));
@@ -50,7 +94,10 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
     let mut writer = GgufWriter::new(metadata);
     let mut rng = StdRng::seed_from_u64(1);
     for (name, dims) in tensors(family, experts) {
-        let values: Vec<f32> = (0..dims.iter().product()).map(|_| rng.random_range(-0.3f32..0.3)).collect();
+        let mut values: Vec<f32> = (0..dims.iter().product()).map(|_| rng.random_range(-0.3f32..0.3)).collect();
+        if name.ends_with(".ssm_a") {
+            values.iter_mut().for_each(|value| *value = -value.abs());
+        }
         let (dtype, bytes) = match dims.len() {
             2 if dtype == TensorType::F16 => {
                 (dtype, values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect())
@@ -69,6 +116,7 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
 fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
     let (q_size, kv_size) = (HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM);
     let layer_norm = family.norm == NormKind::Layer;
+    let single = family.residual == Residual::Single;
     let mut all: Vec<(String, Vec<usize>)> = Vec::new();
     let mut tensor = |name: String, dims: &[usize]| all.push((name, dims.to_vec()));
     let norm = |tensor: &mut dyn FnMut(String, &[usize]), stem: String, size: usize| {
@@ -78,7 +126,7 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
         }
     };
     tensor("token_embd.weight".to_owned(), &[VOCAB, HIDDEN]);
-    if family.rope_free_every == Some(1) {
+    if family.learned_positions {
         tensor("position_embd.weight".to_owned(), &[CONTEXT, HIDDEN]);
     }
     norm(&mut tensor, "output_norm".to_owned(), HIDDEN);
@@ -87,6 +135,7 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
         if family.residual != Residual::Post {
             norm(&mut tensor, name("attn_norm"), HIDDEN);
         }
+        let part = part(family, layer);
         if matches!(family.residual, Residual::Pre | Residual::Sandwich) {
             norm(&mut tensor, name("ffn_norm"), HIDDEN);
         }
@@ -94,13 +143,48 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
             norm(&mut tensor, name("post_attention_norm"), HIDDEN);
             norm(&mut tensor, name("post_ffw_norm"), HIDDEN);
         }
-        for (part, size) in [("attn_q", q_size), ("attn_k", kv_size), ("attn_v", kv_size)] {
-            tensor(name(&format!("{part}.weight")), &[size, HIDDEN]);
-            if family.qkv_bias {
-                tensor(name(&format!("{part}.bias")), &[size]);
+        match part {
+            Part::None => {}
+            Part::Attention => {
+                for (part, size) in [("attn_q", q_size), ("attn_k", kv_size), ("attn_v", kv_size)] {
+                    tensor(name(&format!("{part}.weight")), &[size, HIDDEN]);
+                    if family.qkv_bias {
+                        tensor(name(&format!("{part}.bias")), &[size]);
+                    }
+                }
+                tensor(name("attn_output.weight"), &[HIDDEN, q_size]);
+            }
+            Part::ShortConv => {
+                tensor(name("shortconv.in_proj.weight"), &[3 * HIDDEN, HIDDEN]);
+                tensor(name("shortconv.conv.weight"), &[HIDDEN, CONV]);
+                tensor(name("shortconv.out_proj.weight"), &[HIDDEN, HIDDEN]);
+            }
+            Part::Recurrence(recurrence) => {
+                let (input, mixed, rates) = match recurrence {
+                    Recurrence::Mamba => (2 * INNER, INNER, [INNER, STATES]),
+                    Recurrence::Mamba2 => {
+                        let mixed = INNER + 2 * GROUPS * STATES;
+                        (INNER + mixed + TIME_STEPS, mixed, [TIME_STEPS, 1])
+                    }
+                };
+                tensor(name("ssm_in.weight"), &[input, HIDDEN]);
+                tensor(name("ssm_conv1d.weight"), &[mixed, CONV]);
+                tensor(name("ssm_conv1d.bias"), &[mixed]);
+                tensor(name("ssm_a"), &rates);
+                tensor(name("ssm_d"), &rates[..1]);
+                tensor(name("ssm_dt.bias"), &rates[..1]);
+                match recurrence {
+                    Recurrence::Mamba => {
+                        tensor(name("ssm_x.weight"), &[TIME_STEPS + 2 * STATES, INNER]);
+                        tensor(name("ssm_dt.weight"), &[INNER, TIME_STEPS]);
+                    }
+                    Recurrence::Mamba2 => tensor(name("ssm_norm.weight"), &[GROUPS, INNER / GROUPS]),
+                }
+                tensor(name("ssm_out.weight"), &[HIDDEN, INNER]);
             }
         }
         let normed = match family.qk_norm {
+            _ if part != Part::Attention => None,
             QkNorm::None => None,
             QkNorm::Heads => Some((HEAD_DIM, HEAD_DIM)),
             QkNorm::Whole => Some((q_size, kv_size)),
@@ -114,7 +198,9 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
             tensor(name("attn_q_norm.weight"), &[q]);
             tensor(name("attn_k_norm.weight"), &[k]);
         }
-        tensor(name("attn_output.weight"), &[HIDDEN, q_size]);
+        if single && part != Part::None {
+            continue;
+        }
         let suffixes: &[&str] = if experts { &["_exps", "_shexp"] } else { &[""] };
         for suffix in suffixes {
             let stacked: &[usize] = if *suffix == "_exps" { &[EXPERTS] } else { &[] };
@@ -150,7 +236,7 @@ fn assert_same(a: &[Vec<f32>], b: &[Vec<f32>], what: &str) {
 #[test]
 fn prefill_decode_chunks_and_turns_give_the_same_logits_in_every_family() {
     for family in FAMILIES {
-        let experts = family.gated && family.gguf_architecture.ends_with("moe");
+        let experts = family.gguf_architecture.ends_with("moe");
         for dtype in [TensorType::F32, TensorType::F16] {
             let mut decoder = model(family, dtype, experts);
             let what = |how: &str| format!("{} {dtype}: {how}", family.gguf_architecture);
@@ -181,11 +267,22 @@ fn prefill_decode_chunks_and_turns_give_the_same_logits_in_every_family() {
 #[test]
 fn the_cache_grows_past_its_first_capacity() {
     let mut decoder = model(&FAMILIES[0], TensorType::F32, false);
-    let long: Vec<u32> = (0..600).map(|i| i % VOCAB as u32).collect();
-    let whole = run(&mut decoder, &long);
+    same_in_chunks(&mut decoder, 600, 100);
+}
+
+#[test]
+fn a_long_prefill_of_mamba_2_is_that_of_single_tokens() {
+    let family = FAMILIES.iter().find(|f| f.gguf_architecture == "mamba2").unwrap();
+    same_in_chunks(&mut model(family, TensorType::F32, false), 150, 1);
+}
+
+/// One pass over `len` tokens, and passes of `chunk`.
+fn same_in_chunks(decoder: &mut Decoder, len: u32, chunk: usize) {
+    let long: Vec<u32> = (0..len).map(|i| i % VOCAB as u32).collect();
+    let whole = run(decoder, &long);
     decoder.truncate(0);
-    let chunks: Vec<_> = long.chunks(100).flat_map(|c| run(&mut decoder, c)).collect();
-    assert_same(&whole, &chunks, "grown cache");
+    let chunks: Vec<_> = long.chunks(chunk).flat_map(|c| run(decoder, c)).collect();
+    assert_same(&whole, &chunks, "in chunks");
 }
 
 #[test]
