@@ -90,8 +90,8 @@ fn damaged_and_foreign_files_are_one_line_errors() {
     // The architecture's name, five letters for five.
     let at = GUIDE.windows(20).position(|w| w == b"general.architecture").unwrap() + 20 + 4 + 8;
     let mut foreign = GUIDE.to_vec();
-    foreign[at..at + 5].copy_from_slice(b"mamba");
-    assert_error(ask(&write("foreign.gguf", &foreign)), 4, &["\"mamba\"", "oai show --architectures"]);
+    foreign[at..at + 5].copy_from_slice(b"bloom");
+    assert_error(ask(&write("foreign.gguf", &foreign)), 4, &["\"bloom\"", "oai show --architectures"]);
 }
 
 #[test]

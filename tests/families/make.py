@@ -175,6 +175,37 @@ MODELS = {
     "gemma4-experts": ("gemma4_text", dict(GEMMA4, hidden_size_per_layer_input=0, attention_k_eq_v=True,
                                            num_global_key_value_heads=1, enable_moe_block=True, num_experts=4,
                                            top_k_experts=2, moe_intermediate_size=24)),
+    "mamba2-groups": ("mamba2", dict(num_heads=8, head_dim=8, n_groups=2, state_size=16, use_bias=True,
+                                     use_conv_bias=False, time_step_limit=[0.005, 0.05], tie_word_embeddings=True)),
+    "granitemoehybrid-moe": ("granitemoehybrid", dict(layer_types=["mamba", "attention"], mamba_n_heads=8,
+                                                      mamba_d_head=8, mamba_expand=2, mamba_d_state=16,
+                                                      mamba_n_groups=2, mamba_conv_bias=False, mamba_proj_bias=True,
+                                                      num_local_experts=4, num_experts_per_tok=2, attention_bias=True,
+                                                      shared_intermediate_size=24, embedding_multiplier=6.0,
+                                                      attention_multiplier=0.2, residual_multiplier=0.3,
+                                                      logits_scaling=4.0, position_embedding_type="rope")),
+    "granitemoeshared": ("granitemoeshared", dict(num_local_experts=4, num_experts_per_tok=2,
+                                                  shared_intermediate_size=24, embedding_multiplier=6.0,
+                                                  attention_multiplier=0.2, residual_multiplier=0.3,
+                                                  logits_scaling=4.0)),
+    "bamba": ("bamba", dict(attn_layer_indices=[1], mamba_n_heads=8, mamba_d_head=8, mamba_d_state=16,
+                            mamba_n_groups=2)),
+    "mamba": ("mamba", dict(state_size=8, intermediate_size=64)),
+    "mamba-bias": ("mamba", dict(state_size=8, intermediate_size=64, use_bias=True, use_conv_bias=False, time_step_rank=3,
+                                 tie_word_embeddings=True)),
+    "falcon-mamba": ("falcon_mamba", dict(state_size=8, intermediate_size=64, time_step_rank=3)),
+    "lfm2-moe": ("lfm2_moe", dict(layer_types=["conv", "full_attention"], num_dense_layers=1, num_experts=4,
+                                  num_experts_per_tok=2, moe_intermediate_size=24, tie_word_embeddings=True)),
+    "nemotron-h": ("nemotron_h", dict(layers_block_type=["mamba", "mlp", "attention", "mlp"], num_hidden_layers=4,
+                                      mamba_num_heads=8, mamba_head_dim=8, ssm_state_size=16, n_groups=2, head_dim=16,
+                                      mlp_hidden_act="relu2")),
+    "nemotron-h-moe": ("nemotron_h", dict(layers_block_type=["mamba", "moe", "attention", "moe"], num_hidden_layers=4,
+                                          mamba_num_heads=8, mamba_head_dim=8, ssm_state_size=16, n_groups=1,
+                                          head_dim=8, n_routed_experts=4, num_experts_per_tok=2,
+                                          moe_intermediate_size=24, moe_shared_expert_intermediate_size=40,
+                                          routed_scaling_factor=1.5, time_step_min=0.02)),
+    "jamba": ("jamba", dict(attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1,
+                            num_experts=4, num_experts_per_tok=2, mamba_d_state=8, mamba_dt_rank=3)),
 }
 
 
@@ -203,7 +234,7 @@ def make(name):
             else:
                 parameter.normal_(0.0, 0.15)
         for buffer_name, buffer in model.named_buffers():
-            if buffer_name.endswith("e_score_correction_bias"):
+            if buffer_name.endswith(("e_score_correction_bias", "expert_bias")):
                 buffer.normal_(0.0, 0.1)
             if buffer_name.endswith("layer_scalar"):
                 buffer.fill_(0.7)

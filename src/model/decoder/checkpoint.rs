@@ -39,7 +39,7 @@ impl Checkpoint {
         let file = path.join("config.json");
         let wrong = |reason: String| Error::Config { file: file.display().to_string(), reason };
         let text = std::fs::read_to_string(&file).map_err(|e| wrong(format!("cannot read it: {e}")))?;
-        let config = serde_json::from_str(&text).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
+        let config = from_json::parse(&text).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
         let tensors = SafetensorsFolder::open(path)?;
         let names = tensors.tensors().map(|t| (names::normalized(&t.name), t.name.clone())).collect();
         Ok(Checkpoint::Folder { config, tensors, names })
@@ -286,6 +286,15 @@ impl Checkpoint {
             return Err(self.wrong_shape(tensor, &[len]));
         }
         Ok(Tensor::from_vec(self.floats(tensor)?, len, &Device::Cpu)?)
+    }
+
+    /// The `len` elements of a tensor of whatever shape, as f32.
+    pub(super) fn values(&self, name: &str, len: usize) -> Result<Vec<f32>, Error> {
+        let tensor = self.require(name)?;
+        if tensor.elements() != len {
+            return Err(self.wrong_shape(tensor, &[len]));
+        }
+        self.floats(tensor)
     }
 
     /// The matrix `[rows, columns]` as f32; dimensions of one in between are ignored.

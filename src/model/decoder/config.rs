@@ -30,7 +30,7 @@ pub struct DecoderConfig {
 }
 
 /// What one layer has of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LayerConfig {
     /// How many tokens back (itself included) it sees; `None` is all.
     pub window: Option<usize>,
@@ -47,8 +47,10 @@ pub struct LayerConfig {
 }
 
 /// What lets a layer's token look at those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MixerKind {
+    /// The layer only feeds forward.
+    None,
     Attention,
     /// LFM2's gated convolution over `width` tokens.
     ShortConv {
@@ -56,6 +58,8 @@ pub enum MixerKind {
     },
     DeltaNet(DeltaNetShape),
     Rwkv7(Rwkv7Shape),
+    Mamba(Selective),
+    Mamba2(StateSpace),
 }
 
 /// The heads of a layer of the gated delta rule.
@@ -84,6 +88,46 @@ impl Rwkv7Shape {
     /// What is added to the square of a length before dividing by it.
     pub fn unit_eps(&self) -> f32 {
         if self.fused_norms { 1e-6 } else { 1e-24 }
+    }
+}
+
+/// The widths of a layer of Mamba.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Selective {
+    /// Channels, each with a state of its own.
+    pub inner: usize,
+    /// Numbers in a channel's state.
+    pub states: usize,
+    /// Of the latent that time steps come from.
+    pub rank: usize,
+    pub conv_width: usize,
+    /// Of the norms of latent, B and C, where there are any.
+    pub norm_eps: Option<f32>,
+}
+
+/// The widths of a layer of Mamba 2.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StateSpace {
+    pub heads: usize,
+    pub head_dim: usize,
+    /// Numbers in the state of one of a head's components.
+    pub states: usize,
+    /// Heads of one group share B and C.
+    pub groups: usize,
+    pub conv_width: usize,
+    /// What time steps are kept between.
+    pub time_step_limit: (f32, f32),
+}
+
+impl StateSpace {
+    /// Channels of all heads.
+    pub fn inner(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Channels that the convolution mixes.
+    pub fn mixed(&self) -> usize {
+        self.inner() + 2 * self.groups * self.states
     }
 }
 
@@ -164,11 +208,18 @@ pub struct PositionScale {
 }
 
 pub const MAX_LAYERS: usize = 4096;
+/// The context of a model that could read on for ever: what llama.cpp's converter writes.
+pub const UNBOUNDED_CONTEXT: usize = 1 << 20;
 
 impl DecoderConfig {
     /// Whether some layer has a state that every token replaces.
     pub fn is_recurrent(&self) -> bool {
-        self.layers.iter().any(|layer| layer.mixer != MixerKind::Attention)
+        self.layers.iter().any(|layer| !matches!(layer.mixer, MixerKind::None | MixerKind::Attention))
+    }
+
+    /// Whether layer `index` has a feed-forward part.
+    pub fn feeds_forward(&self, index: usize) -> bool {
+        self.residual != Residual::Single || self.layers[index].mixer == MixerKind::None
     }
 
     /// Refuses numbers that no arithmetic below could use: the file comes from a stranger.
@@ -204,7 +255,9 @@ impl DecoderConfig {
             positive.push(("value size", latent.v_dim));
         }
         for (index, layer) in self.layers.iter().enumerate() {
-            positive.push(("feed-forward size", layer.feed_forward_size));
+            if self.feeds_forward(index) && !layer.experts {
+                positive.push(("feed-forward size", layer.feed_forward_size));
+            }
             positive.push(("KV heads", layer.kv_heads));
             positive.push(("head size", layer.head_dim));
             if !self.heads.is_multiple_of(layer.kv_heads.max(1)) {
@@ -221,7 +274,7 @@ impl DecoderConfig {
                 return wrong(format!("layer {index} cannot use the keys and values of layer {of}"));
             }
             match layer.mixer {
-                MixerKind::Attention => {}
+                MixerKind::None | MixerKind::Attention => {}
                 MixerKind::ShortConv { width } => positive.push(("convolution width", width)),
                 MixerKind::DeltaNet(shape) => {
                     positive.push(("convolution width", shape.conv_width));
@@ -239,6 +292,28 @@ impl DecoderConfig {
                         ));
                     }
                     positive.push(("state", self.hidden_size.saturating_mul(head_dim)));
+                }
+                MixerKind::Mamba(shape) => positive.extend([
+                    ("state-space size", shape.inner),
+                    ("state size", shape.states),
+                    ("time step rank", shape.rank),
+                    ("convolution width", shape.conv_width),
+                ]),
+                MixerKind::Mamba2(shape) => {
+                    positive.extend([
+                        ("state-space heads", shape.heads),
+                        ("state-space head size", shape.head_dim),
+                        ("state size", shape.states),
+                        ("state-space groups", shape.groups),
+                        ("convolution width", shape.conv_width),
+                    ]);
+                    if shape.groups == 0 || !shape.heads.is_multiple_of(shape.groups) {
+                        return wrong(format!("{} heads do not share {} groups evenly", shape.heads, shape.groups));
+                    }
+                    let (least, most) = shape.time_step_limit;
+                    if least.is_nan() || most.is_nan() || least > most {
+                        return wrong(format!("time steps from {least} to {most}"));
+                    }
                 }
             }
         }

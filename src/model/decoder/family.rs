@@ -45,6 +45,15 @@ pub enum Residual {
     Post,
     /// Both parts read the layer's input, normed together or each for itself.
     Parallel,
+    /// A layer is one part only: `x += part(norm(x))`.
+    Single,
+}
+
+/// What layers are that do not attend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recurrence {
+    Mamba,
+    Mamba2,
 }
 
 /// How Q and K are normed before RoPE; RMSNorm if nothing else is said.
@@ -139,6 +148,9 @@ pub struct Family {
     pub gated: bool,
     pub windows: Windows,
     pub windowed_rope: WindowedRope,
+    pub recurrence: Option<Recurrence>,
+    /// Positions are learned vectors.
+    pub learned_positions: bool,
     /// Every `n`th layer has no RoPE.
     pub rope_free_every: Option<usize>,
     /// Layers that see everything have no RoPE, if there are others.
@@ -178,6 +190,8 @@ const LLAMA: Family = Family {
     gated: true,
     windows: Windows::Never,
     windowed_rope: WindowedRope::Same,
+    recurrence: None,
+    learned_positions: false,
     rope_free_every: None,
     rope_in_windows: false,
     scaled_embedding: false,
@@ -266,6 +280,26 @@ const COHERE: Family = Family {
     ..LLAMA
 };
 
+const LFM2: Family = Family {
+    gguf_architecture: "lfm2",
+    hf_model_types: &["lfm2"],
+    gguf_rope_pairs: RopePairs::Halves,
+    qk_norm: QkNorm::Heads,
+    ..LLAMA
+};
+
+const NEMOTRON_H: Family = Family {
+    gguf_architecture: "nemotron_h",
+    hf_model_types: &["nemotron_h"],
+    residual: Residual::Single,
+    activation: Activation::ReluSquared,
+    experts_by_sigmoid: true,
+    gated: false,
+    recurrence: Some(Recurrence::Mamba2),
+    rope_free_every: Some(1),
+    ..LLAMA
+};
+
 pub const FAMILIES: &[Family] = &[
     Family { hf_model_types: &["llama", "internlm3"], ..LLAMA },
     // GGUF files of these call themselves llama, which is found first.
@@ -340,6 +374,7 @@ pub const FAMILIES: &[Family] = &[
         hf_model_types: &["gpt2"],
         hf_transposed: true,
         rope_free_every: Some(1),
+        learned_positions: true,
         ..PLAIN
     },
     OLMO2,
@@ -452,7 +487,37 @@ pub const FAMILIES: &[Family] = &[
         hf_alternating_experts: true,
         ..LLAMA
     },
-    Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe"], ..LLAMA },
+    Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe", "granitemoeshared"], ..LLAMA },
+    Family {
+        gguf_architecture: "granitehybrid",
+        hf_model_types: &["granitemoehybrid", "bamba"],
+        recurrence: Some(Recurrence::Mamba2),
+        ..LLAMA
+    },
+    NEMOTRON_H,
+    Family { gguf_architecture: "nemotron_h_moe", hf_model_types: &[], ..NEMOTRON_H },
+    Family {
+        gguf_architecture: "jamba",
+        hf_model_types: &["jamba"],
+        recurrence: Some(Recurrence::Mamba),
+        rope_free_every: Some(1),
+        experts_sum_to_one: false,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "mamba",
+        hf_model_types: &["mamba", "falcon_mamba"],
+        residual: Residual::Single,
+        recurrence: Some(Recurrence::Mamba),
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "mamba2",
+        hf_model_types: &["mamba2"],
+        residual: Residual::Single,
+        recurrence: Some(Recurrence::Mamba2),
+        ..LLAMA
+    },
     Family { gguf_architecture: "granite", hf_model_types: &["granite"], ..LLAMA },
     Family { gguf_architecture: "smollm3", hf_model_types: &["smollm3"], rope_free_every: Some(4), ..LLAMA },
     Family {
@@ -462,13 +527,8 @@ pub const FAMILIES: &[Family] = &[
         hf_rope_pairs: RopePairs::Neighbours,
         ..LLAMA
     },
-    Family {
-        gguf_architecture: "lfm2",
-        hf_model_types: &["lfm2"],
-        gguf_rope_pairs: RopePairs::Halves,
-        qk_norm: QkNorm::Heads,
-        ..LLAMA
-    },
+    LFM2,
+    Family { gguf_architecture: "lfm2moe", hf_model_types: &["lfm2_moe"], experts_by_sigmoid: true, ..LFM2 },
     Family { gguf_architecture: "rwkv7", hf_model_types: &["rwkv7"], activation: Activation::ReluSquared, ..PLAIN },
     Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];

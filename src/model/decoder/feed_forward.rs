@@ -176,7 +176,7 @@ pub struct Mixture {
 }
 
 struct Expert {
-    gate: Linear,
+    gate: Option<Linear>,
     up: Linear,
     down: Linear,
 }
@@ -190,7 +190,10 @@ impl Mixture {
     ) -> std::result::Result<Mixture, Error> {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         let (hidden, size, count) = (config.hidden_size, experts.feed_forward_size, experts.count);
-        let gates = checkpoint.experts(layer, "ffn_gate", count, size, hidden)?;
+        let gates = match config.family.gated {
+            true => checkpoint.experts(layer, "ffn_gate", count, size, hidden)?.into_iter().map(Some).collect(),
+            false => vec![None; count],
+        };
         let ups = checkpoint.experts(layer, "ffn_up", count, size, hidden)?;
         let downs = checkpoint.experts(layer, "ffn_down", count, hidden, size)?;
         let shared = match experts.shared_feed_forward_size {
@@ -252,7 +255,11 @@ impl Mixture {
             let count = tokens.len();
             let tokens = Tensor::from_vec(tokens, count, &Device::Cpu)?;
             let chosen = x.index_select(&tokens, 0)?;
-            let wide = self.activation.gate(&expert.gate.forward(&chosen)?, &expert.up.forward(&chosen)?)?;
+            let up = expert.up.forward(&chosen)?;
+            let wide = match &expert.gate {
+                Some(gate) => self.activation.gate(&gate.forward(&chosen)?, &up)?,
+                None => self.activation.apply(&up)?,
+            };
             let weights = Tensor::from_vec(weights, (count, 1), &Device::Cpu)?;
             out = out.index_add(&tokens, &expert.down.forward(&wide)?.broadcast_mul(&weights)?, 0)?;
         }

@@ -6,9 +6,9 @@
 use super::checkpoint::Checkpoint;
 use super::config::{
     DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
-    Rotation, Rwkv7Shape, Scales,
+    Rotation, Rwkv7Shape, Scales, Selective, StateSpace,
 };
-use super::family::{FAMILIES, Residual, WindowedRope, Windows};
+use super::family::{FAMILIES, Recurrence, Residual, WindowedRope, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 use crate::weights::{Gguf, Value};
@@ -45,11 +45,16 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
     if layers > MAX_LAYERS {
         return Err(wrong(format!("layers is {layers}")));
     }
+    if number("moe_latent_size").is_some_and(|size| size > 0) {
+        return Err(unsupported(format!("moe_latent_size in {architecture:?}")));
+    }
     let hidden_size = required("embedding_length")?;
     let rwkv7 = number("wkv.head_size").map(|head_dim| Rwkv7Shape { head_dim, fused_norms: false });
-    let heads = match rwkv7 {
-        Some(shape) => hidden_size / shape.head_dim.max(1),
-        None => required("attention.head_count")?,
+    // Where nothing attends it is 0.
+    let heads = match (rwkv7, number("attention.head_count")) {
+        (Some(shape), _) => hidden_size / shape.head_dim.max(1),
+        (_, None | Some(0)) if family.recurrence.is_some() => 1,
+        (_, heads) => heads.ok_or_else(|| wrong(format!("metadata has no {}", key("attention.head_count"))))?,
     };
     let latent = match number("attention.kv_lora_rank") {
         None => None,
@@ -159,10 +164,13 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             },
         }),
     };
-    let kv_heads = (0..layers).filter_map(|layer| of_layer("attention.head_count_kv", layer)).max().unwrap_or(heads);
+    let kv_heads = (0..layers).filter_map(|layer| of_layer("attention.head_count_kv", layer)).max();
+    let kv_heads = kv_heads.filter(|n| *n > 0).unwrap_or(heads);
     let feed_forward_size = match (0..layers).filter_map(|layer| of_layer("feed_forward_length", layer)).max() {
-        Some(size) if size > 0 => size,
-        _ => expert_size()?,
+        // Where no layer has such a part.
+        Some(0) if expert_count == 0 => 0,
+        None | Some(0) => expert_size()?,
+        Some(size) => size,
     };
     let pattern = meta.get(&key("attention.sliding_window_pattern"));
     let windowed = |index: usize| match (pattern, family.windows) {
@@ -195,12 +203,40 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
         Some(Value::Array(all)) => matches!(all.get(index), Some(Value::Bool(true))),
         _ => !(index + 1).is_multiple_of(attention_every),
     };
+    let recurrence = match family.recurrence {
+        None => None,
+        Some(Recurrence::Mamba) => Some(MixerKind::Mamba(Selective {
+            inner: required("ssm.inner_size")?,
+            states: required("ssm.state_size")?,
+            rank: required("ssm.time_step_rank")?,
+            conv_width: required("ssm.conv_kernel")?,
+            // Falcon Mamba's and Jamba's.
+            norm_eps: match meta.bool(&key("ssm.dt_b_c_rms")).unwrap_or(architecture == "jamba") {
+                true => float("attention.layer_norm_rms_epsilon").map(|eps| eps as f32),
+                false => None,
+            },
+        })),
+        Some(Recurrence::Mamba2) => {
+            let heads = required("ssm.time_step_rank")?;
+            Some(MixerKind::Mamba2(StateSpace {
+                heads,
+                head_dim: required("ssm.inner_size")? / heads.max(1),
+                states: required("ssm.state_size")?,
+                groups: number("ssm.group_count").unwrap_or(1),
+                conv_width: required("ssm.conv_kernel")?,
+                time_step_limit: (0.0, f32::INFINITY),
+            }))
+        }
+    };
+    let single = family.residual == Residual::Single;
     let layer = |index: usize| {
         let windowed_here = window.is_some() && windowed(index);
         LayerConfig {
             window: window.filter(|_| windowed_here),
             rotation: match family.rope_free_every {
                 _ if rwkv7.is_some() => None,
+                // Granite's newest say so by this.
+                _ if meta.bool(&key("rope.scaling.finetuned")) == Some(false) && recurrence.is_some() => None,
                 Some(n) if (index + 1).is_multiple_of(n) => None,
                 _ if family.rope_in_windows && window.is_some() && !windowed_here => None,
                 _ => Some(if windowed_here { rotations.len() - 1 } else { 0 }),
@@ -213,9 +249,15 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             head_dim: if windowed_here { windowed_dim } else { head_dim },
             kv_of: (0..own_kv).rev().find(|of| index >= own_kv && windowed(*of) == windowed(index)),
             feed_forward_size: of_layer("feed_forward_length", index).filter(|n| *n > 0).unwrap_or(feed_forward_size),
-            experts: expert_count > 0 && index >= dense_layers,
-            mixer: match number("shortconv.l_cache") {
-                Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
+            experts: expert_count > 0
+                && index >= dense_layers
+                && gguf.tensor(&format!("blk.{index}.ffn_gate_inp.weight")).is_some(),
+            mixer: match (of_layer("attention.head_count_kv", index), number("shortconv.l_cache"), recurrence) {
+                (Some(0), Some(width), _) => MixerKind::ShortConv { width },
+                (None | Some(0), _, Some(_)) if single && of_layer("feed_forward_length", index) > Some(0) => {
+                    MixerKind::None
+                }
+                (None | Some(0), _, Some(recurrence)) => recurrence,
                 _ => match (delta_net, rwkv7) {
                     (Some(shape), _) if recurrent(index) => MixerKind::DeltaNet(shape),
                     (_, Some(shape)) => MixerKind::Rwkv7(shape),

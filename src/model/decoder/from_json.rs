@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 
 use super::config::{
     DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
-    Rotation, Rwkv7Shape, Scales,
+    Rotation, Rwkv7Shape, Scales, Selective, StateSpace, UNBOUNDED_CONTEXT,
 };
-use super::family::{Activation, FAMILIES, Family, KeySharing, NormKind, Residual, WindowedRope, Windows};
+use super::family::{Activation, FAMILIES, Family, KeySharing, NormKind, Recurrence, Residual, WindowedRope, Windows};
 use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::rope::RopeScaling;
 use crate::model::Error;
@@ -29,8 +29,27 @@ fn text_model(json: &Json) -> &Json {
     if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json }
 }
 
-/// RWKV's state takes any number of tokens; what its files say was trained with is no bound.
-pub const RWKV_CONTEXT: usize = 1 << 20;
+/// The JSON of `text`, where Python may have written numbers that JSON has not: they are read as null.
+pub fn parse(text: &str) -> serde_json::Result<Json> {
+    let strict = serde_json::from_str(text);
+    if strict.is_ok() {
+        return strict;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut in_string = false;
+    for part in text.split_inclusive('"') {
+        match in_string {
+            true => out.push_str(part),
+            false => {
+                out.push_str(&part.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null"))
+            }
+        }
+        let before_quote = part.strip_suffix('"').unwrap_or(part);
+        let backslashes = before_quote.len() - before_quote.trim_end_matches('\\').len();
+        in_string = if in_string { backslashes % 2 == 1 } else { true };
+    }
+    serde_json::from_str(&out)
+}
 
 struct Reader<'a> {
     file: &'a str,
@@ -84,15 +103,18 @@ impl<'a> Reader<'a> {
         if json["use_bidirectional_attention"] == "all" {
             return Err(self.unsupported("attention in both directions".to_owned()));
         }
-        let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm")];
-        if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && json[*what] == true) {
+        let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm"), ("nemotron_h", "moe_latent_size")];
+        let asks = |what: &str| json[what] == true || json[what].as_u64().is_some_and(|size| size > 0);
+        if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && asks(what)) {
             return Err(self.unsupported(format!("{what:?}")));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
         let rwkv7 = self.rwkv7()?;
-        let heads = match rwkv7 {
-            Some(shape) => hidden_size / shape.head_dim.max(1),
-            None => self.required(&["num_attention_heads", "n_head"])?,
+        let heads = match (rwkv7, self.number(&["num_attention_heads", "n_head"])) {
+            (Some(shape), _) => hidden_size / shape.head_dim.max(1),
+            // Where nothing attends.
+            (None, None) if self.family.recurrence.is_some() => 1,
+            (None, heads) => heads.ok_or_else(|| self.wrong("it has no num_attention_heads".to_owned()))?,
         };
         let latent = self.latent()?;
         if self.architecture.starts_with("deepseek") && self.json["rope_interleave"] == false {
@@ -115,9 +137,11 @@ impl<'a> Reader<'a> {
             architecture: self.architecture.to_owned(),
             hidden_size,
             heads,
-            context_length: match rwkv7 {
-                Some(_) => RWKV_CONTEXT,
-                None => self.required(&["max_position_embeddings", "n_positions"])?,
+            context_length: match self.number(&["max_position_embeddings", "n_positions"]) {
+                // What RWKV's files say was trained with is no bound.
+                _ if rwkv7.is_some() => UNBOUNDED_CONTEXT,
+                None if self.family.recurrence.is_some() => UNBOUNDED_CONTEXT,
+                length => length.ok_or_else(|| self.wrong("it has no max_position_embeddings".to_owned()))?,
             },
             norm_eps: self
                 .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
@@ -136,7 +160,7 @@ impl<'a> Reader<'a> {
     }
 
     fn feed_forward_size(&self, hidden_size: usize) -> usize {
-        let names = ["block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
+        let names = ["shared_intermediate_size", "block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
         let size = self.number(&names).unwrap_or_else(|| match self.float(&["hidden_ratio"]) {
             Some(ratio) => ((ratio * hidden_size as f64) as usize).min(1 << 31).next_multiple_of(32),
             None => 4 * hidden_size,
@@ -208,7 +232,7 @@ impl<'a> Reader<'a> {
                 other => Err(self.unsupported(format!("swiglu_limit and swiglu_alpha {other:?}"))),
             };
         }
-        let names = ["hidden_activation", "hidden_act", "activation_function", "activation"];
+        let names = ["mlp_hidden_act", "hidden_activation", "hidden_act", "activation_function", "activation"];
         match names.iter().find_map(|name| self.json[*name].as_str()) {
             None => Ok(self.family.activation),
             // Gemma's first files say gelu and mean its approximation.
@@ -222,8 +246,9 @@ impl<'a> Reader<'a> {
     }
 
     fn experts(&self) -> Result<Option<Experts>, Error> {
-        let Some(count) = self.number(&["num_local_experts", "num_experts", "n_routed_experts"]).filter(|n| *n > 0)
-        else {
+        let least = if self.architecture == "jamba" { 2 } else { 1 };
+        let names = ["num_local_experts", "num_experts", "n_routed_experts"];
+        let Some(count) = self.number(&names).filter(|count| *count >= least) else {
             return Ok(None);
         };
         let feed_forward_size = self.required(&["moe_intermediate_size", "intermediate_size"])?;
@@ -232,6 +257,8 @@ impl<'a> Reader<'a> {
         let grouped = third || self.json["topk_method"] == "group_limited_greedy";
         let groups = self.number(&["n_group"]).filter(|count| grouped && *count > 1);
         let shared = self.number(&["n_shared_experts"]).map(|count| count * feed_forward_size);
+        let shared_sizes =
+            ["shared_expert_intermediate_size", "shared_intermediate_size", "moe_shared_expert_intermediate_size"];
         let sum_to_one = match self.architecture {
             // transformers does not read what its files say.
             "deepseek_v2" => None,
@@ -241,7 +268,7 @@ impl<'a> Reader<'a> {
             count,
             used: self.required(&["num_experts_per_tok", "top_k_experts"])?,
             feed_forward_size,
-            shared_feed_forward_size: self.number(&["shared_expert_intermediate_size"]).or(shared).unwrap_or(0),
+            shared_feed_forward_size: self.number(&shared_sizes).or(shared).unwrap_or(0),
             sum_to_one: sum_to_one.unwrap_or(self.family.experts_sum_to_one),
             scale: self.float(&["routed_scaling_factor"]).unwrap_or(1.0),
             sigmoid: third,
@@ -262,12 +289,17 @@ impl<'a> Reader<'a> {
         rotations: usize,
     ) -> Result<Vec<LayerConfig>, Error> {
         let json = self.json;
-        let count = self.required(&["num_hidden_layers", "n_layer", "num_layers"])?;
+        let count = match json["layers_block_type"].as_array() {
+            Some(kinds) => kinds.len(),
+            None => self.required(&["num_hidden_layers", "n_layer", "num_layers"])?,
+        };
         if count > MAX_LAYERS {
             return Err(self.wrong(format!("layers is {count}")));
         }
         let window = self.number(&["sliding_window"]);
         let full_every = self.number(&["sliding_window_pattern"]);
+        // Granite's newest do without unless they say otherwise.
+        let unrotated = self.architecture == "granitemoehybrid" && json["position_embedding_type"] != "rope";
         let with_rope = |index: usize| match json["no_rope_layers"].get(index).and_then(Json::as_u64) {
             Some(flag) => flag != 0,
             None => {
@@ -278,6 +310,7 @@ impl<'a> Reader<'a> {
         let first = self.number(&["first_k_dense_replace", "num_dense_layers"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
         let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
+        let recurrence = self.recurrence()?;
         let delta_net = self.delta_net()?;
         let rwkv7 = self.rwkv7()?;
         let attention_every = self.number(&["full_attention_interval"]).unwrap_or(4).max(1);
@@ -302,15 +335,18 @@ impl<'a> Reader<'a> {
         };
         let layer = |index: usize| {
             let windowed_here = windowed(index);
-            let unrotated = self.family.rope_in_windows && window.is_some() && !windowed_here;
-            let dense = json["mlp_layer_types"].get(index).is_some_and(|kind| *kind == "dense")
-                || json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
+            let full_without_rope = self.family.rope_in_windows && window.is_some() && !windowed_here;
+            let kind = self.layer_kind(index);
+            let dense = kind == Some("mlp")
+                || json["mlp_layer_types"].get(index).is_some_and(|kind| *kind == "dense")
+                || json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()))
+                || self.periodic("expert_layer", index) == Some(false);
             let widened = self.architecture == "gemma4_text" && !windowed_here;
             let (kv_heads, head_dim) = if widened { full_heads } else { (kv_heads, head_dim) };
             let shares = index >= own_kv;
             LayerConfig {
                 window: window.filter(|_| windowed_here),
-                rotation: (with_rope(index) && !unrotated && rwkv7.is_none())
+                rotation: (with_rope(index) && !unrotated && !full_without_rope && rwkv7.is_none())
                     .then(|| if windowed_here { rotations - 1 } else { 0 }),
                 kv_heads,
                 head_dim,
@@ -320,13 +356,15 @@ impl<'a> Reader<'a> {
                     false => feed_forward_size,
                 },
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
-                mixer: match (rwkv7, delta_net, json["layer_types"].get(index).and_then(Json::as_str)) {
-                    (Some(shape), ..) => MixerKind::Rwkv7(shape),
-                    (_, Some(shape), Some("linear_attention")) => MixerKind::DeltaNet(shape),
-                    (_, Some(shape), None) if !(index + 1).is_multiple_of(attention_every) => {
+                mixer: match (kind, recurrence, delta_net) {
+                    _ if let Some(shape) = rwkv7 => MixerKind::Rwkv7(shape),
+                    (Some("conv"), ..) => MixerKind::ShortConv { width: conv_width },
+                    (Some("mlp" | "moe"), ..) if self.family.residual == Residual::Single => MixerKind::None,
+                    (None | Some("mamba" | "linear_attention"), Some(recurrence), _) => recurrence,
+                    (Some("linear_attention"), _, Some(shape)) => MixerKind::DeltaNet(shape),
+                    (None, _, Some(shape)) if !(index + 1).is_multiple_of(attention_every) => {
                         MixerKind::DeltaNet(shape)
                     }
-                    (_, _, Some("conv")) => MixerKind::ShortConv { width: conv_width },
                     _ => MixerKind::Attention,
                 },
             }
@@ -363,6 +401,81 @@ impl<'a> Reader<'a> {
             value_dim: self.required(&["linear_value_head_dim"])?,
             conv_width: self.required(&["linear_conv_kernel_dim"])?,
             sharing: KeySharing::Neighbours,
+        }))
+    }
+
+    /// What layer `index` is said to be.
+    fn layer_kind(&self, index: usize) -> Option<&str> {
+        let json = self.json;
+        if let Some(attends) = json["attn_layer_indices"].as_array() {
+            return attends.contains(&index.into()).then_some("attention");
+        }
+        if let Some(attends) = self.periodic("attn_layer", index) {
+            return attends.then_some("attention");
+        }
+        if let Some(pattern) = json["hybrid_override_pattern"].as_str() {
+            return match pattern.as_bytes().get(index)? {
+                b'*' => Some("attention"),
+                b'-' => Some("mlp"),
+                b'E' => Some("moe"),
+                _ => None,
+            };
+        }
+        ["layer_types", "layers_block_type"].iter().find_map(|name| json[*name].get(index)?.as_str())
+    }
+
+    /// Whether layer `index` is one of those that `what_period` and `what_offset` tell, if they are given.
+    fn periodic(&self, what: &str, index: usize) -> Option<bool> {
+        let [period, offset] = ["period", "offset"].map(|part| self.number(&[&format!("{what}_{part}")]));
+        Some(index % period?.max(1) == offset?)
+    }
+
+    /// What the family's layers are that do not attend.
+    fn recurrence(&self) -> Result<Option<MixerKind>, Error> {
+        let Some(recurrence) = self.family.recurrence else { return Ok(None) };
+        match ["mamba_hidden_act", "hidden_act"].iter().find_map(|name| self.json[*name].as_str()) {
+            None | Some("silu" | "swish") => {}
+            Some(other) => return Err(self.unsupported(format!("activation {other:?}"))),
+        }
+        let hidden_size = self.required(&["hidden_size"])?;
+        let states = self.required(&["mamba_d_state", "ssm_state_size", "state_size"])?;
+        let conv_width = self.number(&["mamba_d_conv", "conv_kernel"]).unwrap_or(4);
+        let inner = || match self.float(&["mamba_expand", "expand"]) {
+            Some(expand) => (expand * hidden_size as f64) as usize,
+            None => hidden_size.saturating_mul(2),
+        };
+        Ok(Some(match recurrence {
+            Recurrence::Mamba => MixerKind::Mamba(Selective {
+                inner: match self.number(&["mamba_expand"]) {
+                    None => self.number(&["intermediate_size"]).unwrap_or_else(inner),
+                    Some(_) => inner(),
+                },
+                states,
+                rank: self.number(&["mamba_dt_rank", "time_step_rank"]).unwrap_or(hidden_size.div_ceil(16)),
+                conv_width,
+                norm_eps: (self.architecture != "mamba")
+                    .then(|| self.float(&["mixer_rms_eps", "rms_norm_eps"]).unwrap_or(1e-6) as f32),
+            }),
+            Recurrence::Mamba2 => {
+                let heads = self.required(&["mamba_n_heads", "mamba_num_heads", "num_heads"])?;
+                let limit = |index: usize| self.json["time_step_limit"].get(index).and_then(Json::as_f64);
+                // What transformers does with Nemotron's, whatever the limit.
+                let least = self.float(&["time_step_min"]).filter(|_| self.architecture == "nemotron_h");
+                MixerKind::Mamba2(StateSpace {
+                    heads,
+                    // Granite's files may say "auto".
+                    head_dim: self
+                        .number(&["mamba_d_head", "mamba_head_dim"])
+                        .unwrap_or_else(|| inner() / heads.max(1)),
+                    states,
+                    groups: self.number(&["mamba_n_groups", "n_groups"]).unwrap_or(1),
+                    conv_width,
+                    time_step_limit: (
+                        least.or(limit(0)).unwrap_or(0.0) as f32,
+                        limit(1).map_or(f32::INFINITY, |limit| limit as f32),
+                    ),
+                })
+            }
         }))
     }
 
@@ -514,4 +627,16 @@ fn yarn_magnitude(rope: &Json, factor: f64) -> f64 {
 
 fn yarn_log(mscale: f64, factor: f64) -> f64 {
     if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_only_python_knows_are_null() {
+        let json = parse(r#"{"a": [0.0, Infinity], "b": "NaN \" Infinity", "c": -Infinity, "d": NaN}"#).unwrap();
+        assert_eq!(json, serde_json::json!({"a": [0.0, null], "b": "NaN \" Infinity", "c": null, "d": null}));
+        assert!(parse("{Infinity").is_err());
+    }
 }

@@ -14,6 +14,8 @@ mod kv_cache;
 mod latent_attention;
 mod layer_embedding;
 mod linear;
+mod mamba;
+mod mamba2;
 mod names;
 mod norm;
 mod rope;
@@ -40,6 +42,8 @@ use self::kv_cache::LayerCache;
 use self::latent_attention::LatentAttention;
 use self::layer_embedding::{LayerEmbedding, LayerEmbeddings};
 use self::linear::{Linear, Matrix};
+use self::mamba::Mamba;
+use self::mamba2::Mamba2;
 use self::norm::Norm;
 use self::rope::Rope;
 use self::rwkv7::TimeMix;
@@ -92,8 +96,8 @@ struct Layer {
     post_attn_norm: Option<Norm>,
     ffn_norm: Option<Norm>,
     post_ffn_norm: Option<Norm>,
-    mixer: Mixer,
-    feed_forward: FeedForward,
+    mixer: Option<Mixer>,
+    feed_forward: Option<FeedForward>,
     /// What each part's result is multiplied with before it is added.
     scale: f64,
     embedding: Option<LayerEmbedding>,
@@ -111,11 +115,14 @@ enum Mixer {
     ShortConv(ShortConv),
     DeltaNet(DeltaNet),
     Rwkv7(TimeMix),
+    Mamba(Mamba),
+    Mamba2(Mamba2),
 }
 
 impl Mixer {
-    fn load(checkpoint: &Checkpoint, config: &DecoderConfig, layer: usize) -> Result<Mixer, Error> {
-        Ok(match (&config.layers[layer].mixer, &config.latent) {
+    fn load(checkpoint: &Checkpoint, config: &DecoderConfig, layer: usize) -> Result<Option<Mixer>, Error> {
+        Ok(Some(match (&config.layers[layer].mixer, &config.latent) {
+            (MixerKind::None, _) => return Ok(None),
             (MixerKind::Attention, None) => Mixer::Attention(Attention::load(checkpoint, config, layer)?),
             (MixerKind::Attention, Some(latent)) => {
                 Mixer::Latent(LatentAttention::load(checkpoint, config, latent, layer)?)
@@ -125,7 +132,9 @@ impl Mixer {
             }
             (MixerKind::Rwkv7(shape), _) => Mixer::Rwkv7(TimeMix::load(checkpoint, config, *shape, layer)?),
             (MixerKind::DeltaNet(shape), _) => Mixer::DeltaNet(DeltaNet::load(checkpoint, config, *shape, layer)?),
-        })
+            (MixerKind::Mamba(shape), _) => Mixer::Mamba(Mamba::load(checkpoint, config, *shape, layer)?),
+            (MixerKind::Mamba2(shape), _) => Mixer::Mamba2(Mamba2::load(checkpoint, config, *shape, layer)?),
+        }))
     }
 
     fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> candle_core::Result<Tensor> {
@@ -135,6 +144,8 @@ impl Mixer {
             Mixer::ShortConv(conv) => conv.forward(x, cache),
             Mixer::DeltaNet(net) => net.forward(x, cache),
             Mixer::Rwkv7(mix) => mix.forward(x, pass, cache),
+            Mixer::Mamba(mamba) => mamba.forward(x, cache),
+            Mixer::Mamba2(mamba) => mamba.forward(x, cache),
         }
     }
 }
@@ -158,14 +169,21 @@ impl Layer {
             _ => ("attn_norm", "ffn_norm"),
         };
         let shared = config.residual == Residual::Parallel && !has(ffn_name);
+        // The norm of a layer's only part is called as if that were attention.
+        let ffn_name = if config.residual == Residual::Single { "attn_norm" } else { ffn_name };
+        let mixer = Mixer::load(checkpoint, config, index)?;
+        let feed_forward = match config.feeds_forward(index) {
+            true => Some(FeedForward::load(checkpoint, config, index)?),
+            false => None,
+        };
         Ok(Layer {
             residual: config.residual,
-            attn_norm: norm(attn_name, before)?,
+            attn_norm: norm(attn_name, before && mixer.is_some())?,
             post_attn_norm: norm("post_attention_norm", after)?,
-            ffn_norm: norm(ffn_name, before && !shared)?,
+            ffn_norm: norm(ffn_name, before && !shared && feed_forward.is_some())?,
             post_ffn_norm: norm("post_ffw_norm", after)?,
-            mixer: Mixer::load(checkpoint, config, index)?,
-            feed_forward: FeedForward::load(checkpoint, config, index)?,
+            mixer,
+            feed_forward,
             scale: config.scales.residual,
             embedding: LayerEmbedding::load(checkpoint, config, index)?,
             output_scale: match has("layer_output_scale") {
@@ -183,23 +201,29 @@ impl Layer {
             None => Ok(x.clone()),
         };
         let scaled = |x: Tensor| if self.scale == 1.0 { Ok(x) } else { x * self.scale };
-        let normed = maybe(&self.attn_norm, x)?;
-        let attended = maybe(&self.post_attn_norm, &self.mixer.forward(&normed, pass, cache)?)?;
-        if self.residual == Residual::Parallel {
-            let normed = if self.ffn_norm.is_some() { maybe(&self.ffn_norm, x)? } else { normed };
-            let fed = self.feed_forward.forward(&normed, x, cache)?;
-            return Ok((x + scaled((attended + fed)?)?)?);
+        let mut out = x.clone();
+        let mut normed = x.clone();
+        if let Some(mixer) = &self.mixer {
+            normed = maybe(&self.attn_norm, x)?;
+            let mixed = maybe(&self.post_attn_norm, &mixer.forward(&normed, pass, cache)?)?;
+            out = (out + scaled(mixed)?)?;
         }
-        let x = (x + scaled(attended)?)?;
-        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?, &x, cache)?;
-        let mut x = (&x + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?;
+        if let Some(feed_forward) = &self.feed_forward {
+            let normed = match (self.residual, &self.ffn_norm) {
+                (Residual::Parallel, None) => normed,
+                (Residual::Parallel, norm) => maybe(norm, x)?,
+                (_, norm) => maybe(norm, &out)?,
+            };
+            let fed = feed_forward.forward(&normed, &out, cache)?;
+            out = (out + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?;
+        }
         if let (Some(embedding), Some(vectors)) = (&self.embedding, &pass.layer_vectors) {
-            x = (&x + embedding.forward(&x, vectors)?)?;
+            out = (&out + embedding.forward(&out, vectors)?)?;
         }
         if let Some(scale) = &self.output_scale {
-            x = x.broadcast_mul(scale)?;
+            out = out.broadcast_mul(scale)?;
         }
-        Ok(x)
+        Ok(out)
     }
 }
 
@@ -213,10 +237,9 @@ impl Decoder {
         let config = checkpoint.config()?;
         let hidden = config.hidden_size;
         let embedding = checkpoint.matrix("token_embd.weight", None, hidden)?;
-        let rotates = config.layers.iter().any(|layer| layer.rotation.is_some());
-        let positions = match rotates || config.is_recurrent() {
-            true => None,
-            false => Some(checkpoint.matrix("position_embd.weight", Some(config.context_length), hidden)?),
+        let positions = match config.family.learned_positions {
+            false => None,
+            true => Some(checkpoint.matrix("position_embd.weight", Some(config.context_length), hidden)?),
         };
         // Without a matrix of its own the output shares the embedding's.
         let output = match checkpoint.has("output.weight") {

@@ -4,15 +4,15 @@
 /// of an expert or a head. A name that means two things (`post_attention_layernorm`) is settled by which
 /// tensors the family's [`super::family::Residual`] asks for, and by the better name before it.
 const NAMES: &[(&str, &[&str])] = &[
-    ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte", "embeddings"]),
+    ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte", "embeddings", "embedding"]),
     ("token_embd_norm", &["blk.0.pre_norm"]),
     ("position_embd", &["wpe"]),
-    ("output_norm", &["norm", "ln_f", "final_layernorm", "final_layer_norm", "embedding_norm"]),
+    ("output_norm", &["norm", "ln_f", "final_layernorm", "final_layer_norm", "embedding_norm", "norm_f"]),
     ("output", &["lm_head", "embed_out"]),
-    ("attn_norm", &["input_layernorm", "ln_attn", "ln_1", "operator_norm", "attn_norm"]),
-    ("attn_q", &["self_attn.q_proj", "attn.attention.q_proj"]),
-    ("attn_k", &["self_attn.k_proj", "attn.attention.k_proj"]),
-    ("attn_v", &["self_attn.v_proj", "attn.attention.v_proj"]),
+    ("attn_norm", &["input_layernorm", "ln_attn", "ln_1", "operator_norm", "attn_norm", "norm"]),
+    ("attn_q", &["self_attn.q_proj", "attn.attention.q_proj", "mixer.q_proj"]),
+    ("attn_k", &["self_attn.k_proj", "attn.attention.k_proj", "mixer.k_proj"]),
+    ("attn_v", &["self_attn.v_proj", "attn.attention.v_proj", "mixer.v_proj"]),
     (
         "attn_qkv",
         &[
@@ -24,15 +24,19 @@ const NAMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("attn_gate", &["linear_attn.in_proj_z"]),
-    ("ssm_in", &["linear_attn.in_proj_qkvz"]),
+    ("ssm_in", &["linear_attn.in_proj_qkvz", "mixer.in_proj", "mamba.in_proj"]),
     ("ssm_ba", &["linear_attn.in_proj_ba"]),
     ("ssm_beta", &["linear_attn.in_proj_b"]),
     ("ssm_alpha", &["linear_attn.in_proj_a"]),
-    ("ssm_conv1d", &["linear_attn.conv1d"]),
+    ("ssm_conv1d", &["linear_attn.conv1d", "mixer.conv1d", "mamba.conv1d"]),
     ("ssm_a", &["linear_attn.A_log"]),
-    ("ssm_dt", &["linear_attn.dt"]),
-    ("ssm_norm", &["linear_attn.norm"]),
-    ("ssm_out", &["linear_attn.out_proj"]),
+    ("ssm_dt", &["linear_attn.dt", "mixer.dt_proj", "mamba.dt_proj"]),
+    ("ssm_norm", &["linear_attn.norm", "mixer.norm", "mamba.norm"]),
+    ("ssm_out", &["linear_attn.out_proj", "mixer.out_proj", "mamba.out_proj"]),
+    ("ssm_x", &["mixer.x_proj", "mamba.x_proj"]),
+    ("ssm_dt_norm", &["mamba.dt_layernorm"]),
+    ("ssm_b_norm", &["mamba.b_layernorm"]),
+    ("ssm_c_norm", &["mamba.c_layernorm"]),
     ("attn_q_a", &["self_attn.q_a_proj"]),
     ("attn_q_a_norm", &["self_attn.q_a_layernorm"]),
     ("attn_q_b", &["self_attn.q_b_proj"]),
@@ -49,6 +53,7 @@ const NAMES: &[(&str, &[&str])] = &[
             "attn.c_proj",
             "self_attn.out_proj",
             "attn.attention.out_proj",
+            "mixer.o_proj",
         ],
     ),
     ("attn_q_norm", &["self_attn.q_norm", "self_attn.q_layernorm", "self_attn.query_layernorm"]),
@@ -57,9 +62,12 @@ const NAMES: &[(&str, &[&str])] = &[
     ("attn_k_norm.#", &["self_attn.k_layernorm.norms.#"]),
     ("attn_sinks", &["self_attn.sinks"]),
     ("post_attention_norm", &["post_self_attn_layernorm", "post_attention_layernorm"]),
-    ("ffn_norm", &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2", "ffn_norm"]),
+    (
+        "ffn_norm",
+        &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2", "ffn_norm", "pre_ff_layernorm"],
+    ),
     ("post_ffw_norm", &["post_feedforward_layernorm", "post_mlp_layernorm"]),
-    ("ffn_gate", &["mlp.gate_proj", "feed_forward.w1", "mlp.c_fc_0"]),
+    ("ffn_gate", &["mlp.gate_proj", "feed_forward.w1", "mlp.c_fc_0", "feed_forward.gate_proj"]),
     (
         "ffn_up",
         &[
@@ -70,9 +78,24 @@ const NAMES: &[(&str, &[&str])] = &[
             "mlp.dense_h_to_4h",
             "feed_forward.w3",
             "mlp.c_fc_1",
+            "feed_forward.up_proj",
+            "shared_mlp.input_linear",
+            "mixer.up_proj",
         ],
     ),
-    ("ffn_down", &["mlp.down_proj", "mlp.c_proj", "mlp.fc2", "mlp.dense_4h_to_h", "feed_forward.w2"]),
+    (
+        "ffn_down",
+        &[
+            "mlp.down_proj",
+            "mlp.c_proj",
+            "mlp.fc2",
+            "mlp.dense_4h_to_h",
+            "feed_forward.w2",
+            "feed_forward.down_proj",
+            "shared_mlp.output_linear",
+            "mixer.down_proj",
+        ],
+    ),
     ("ffn_pre_norm_2", &["pre_feedforward_layernorm_2"]),
     ("ffn_post_norm_1", &["post_feedforward_layernorm_1"]),
     ("ffn_post_norm_2", &["post_feedforward_layernorm_2"]),
@@ -114,29 +137,93 @@ const NAMES: &[(&str, &[&str])] = &[
     ("shortconv.out_proj", &["conv.out_proj"]),
     (
         "ffn_gate_inp",
-        &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer", "mlp.router", "router.proj"],
+        &[
+            "mlp.gate",
+            "block_sparse_moe.gate",
+            "block_sparse_moe.router.layer",
+            "feed_forward.gate",
+            "feed_forward.router",
+            "mixer.gate",
+            "mlp.router",
+            "router.proj",
+        ],
     ),
     ("ffn_gate_up_exps", &["block_sparse_moe.input_linear", "mlp.experts.gate_up_proj", "experts.gate_up_proj"]),
     ("ffn_down_exps", &["block_sparse_moe.output_linear", "mlp.experts.down_proj", "experts.down_proj"]),
-    ("ffn_gate.#", &["mlp.experts.#.gate_proj", "block_sparse_moe.experts.#.w1"]),
-    ("ffn_up.#", &["mlp.experts.#.up_proj", "block_sparse_moe.experts.#.w3"]),
-    ("ffn_down.#", &["mlp.experts.#.down_proj", "block_sparse_moe.experts.#.w2"]),
+    (
+        "ffn_gate.#",
+        &[
+            "mlp.experts.#.gate_proj",
+            "block_sparse_moe.experts.#.w1",
+            "feed_forward.experts.#.w1",
+            "feed_forward.experts.#.gate_proj",
+        ],
+    ),
+    (
+        "ffn_up.#",
+        &[
+            "mlp.experts.#.up_proj",
+            "block_sparse_moe.experts.#.w3",
+            "feed_forward.experts.#.w3",
+            "feed_forward.experts.#.up_proj",
+            "mixer.experts.#.up_proj",
+        ],
+    ),
+    (
+        "ffn_down.#",
+        &[
+            "mlp.experts.#.down_proj",
+            "block_sparse_moe.experts.#.w2",
+            "feed_forward.experts.#.w2",
+            "feed_forward.experts.#.down_proj",
+            "mixer.experts.#.down_proj",
+        ],
+    ),
     ("ffn_gate_inp_shexp", &["mlp.shared_expert_gate"]),
     ("ffn_gate_shexp", &["mlp.shared_expert.gate_proj", "mlp.shared_experts.gate_proj"]),
-    ("ffn_up_shexp", &["mlp.shared_expert.up_proj", "mlp.shared_experts.up_proj"]),
-    ("ffn_down_shexp", &["mlp.shared_expert.down_proj", "mlp.shared_experts.down_proj"]),
+    (
+        "ffn_up_shexp",
+        &[
+            "mlp.shared_expert.up_proj",
+            "mlp.shared_experts.up_proj",
+            "mixer.shared_experts.up_proj",
+            "shared_mlp.input_linear",
+        ],
+    ),
+    (
+        "ffn_down_shexp",
+        &[
+            "mlp.shared_expert.down_proj",
+            "mlp.shared_experts.down_proj",
+            "mixer.shared_experts.down_proj",
+            "shared_mlp.output_linear",
+        ],
+    ),
 ];
 
-/// Endings of GGUF names that are neither weight nor bias, and what stands for them.
-const ODD: &[(&str, &str)] = &[
-    (".exp_probs_b.bias", ".mlp.gate.e_score_correction_bias"),
-    (".exp_probs_b.bias", ".block_sparse_moe.e_score_correction_bias"),
-    (".ffn_gate_inp.scale", ".router.scale"),
-    (".ffn_down_exps.scale", ".router.per_expert_scale"),
+/// The same for tensors whose last word is their own in either.
+const WHOLE_NAMES: &[(&str, &[&str])] = &[
+    (
+        "exp_probs_b.bias",
+        &[
+            "mlp.gate.e_score_correction_bias",
+            "block_sparse_moe.e_score_correction_bias",
+            "mixer.gate.e_score_correction_bias",
+            "feed_forward.expert_bias",
+        ],
+    ),
+    ("ffn_gate_inp.scale", &["router.scale"]),
+    ("ffn_down_exps.scale", &["router.per_expert_scale"]),
+    ("ssm_a", &["mixer.A_log", "mamba.A_log"]),
+    ("ssm_d", &["mixer.D", "mamba.D"]),
+    (
+        "ssm_dt.bias",
+        &["linear_attn.dt_bias", "mixer.dt_bias", "mamba.dt_bias", "mixer.dt_proj.bias", "mamba.dt_proj.bias"],
+    ),
 ];
 
 /// Around the text model of a file: nothing, its own name, or a model that also sees.
-const PREFIXES: &[&str] = &["model.", "language_model.", "transformer.", "gpt_neox."];
+const PREFIXES: &[&str] = &["model.", "language_model.", "transformer.", "gpt_neox.", "backbone."];
 
 /// A name in a safetensors file with its layer as GGUF writes it:
 /// `model.layers.3.self_attn.q_proj.weight` is `blk.3.self_attn.q_proj.weight`.
@@ -154,12 +241,14 @@ pub fn normalized(hf: &str) -> String {
 /// The normalized Hugging Face names that a GGUF name may have: `blk.3.attn_q.weight` gives
 /// `blk.3.self_attn.q_proj.weight`.
 pub fn candidates(gguf: &str) -> Vec<String> {
-    let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
-    let odd = |(ending, name): &(&str, &str)| Some(format!("{}{name}", gguf.strip_suffix(ending)?));
-    let odd: Vec<String> = ODD.iter().filter_map(odd).collect();
-    if !odd.is_empty() {
-        return odd;
+    let whole = WHOLE_NAMES.iter().find_map(|(name, names)| {
+        let layer = gguf.strip_suffix(name)?.strip_suffix('.')?;
+        Some(names.iter().map(|name| format!("{layer}.{name}")).collect())
+    });
+    if let Some(names) = whole {
+        return names;
     }
+    let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
     let (layer, stem) = match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
         Some((layer, stem)) => (format!("blk.{layer}."), stem),
         None => (String::new(), stem),
@@ -184,9 +273,10 @@ mod tests {
     fn names_translate() {
         assert_eq!(candidates("blk.3.attn_q.weight")[0], "blk.3.self_attn.q_proj.weight");
         assert_eq!(candidates("blk.3.ssm_a.weight")[1], "blk.3.linear_attn.A_log");
-        assert_eq!(candidates("blk.3.ssm_dt.bias")[1], "blk.3.linear_attn.dt_bias");
+        assert_eq!(candidates("blk.3.ssm_dt.bias")[0], "blk.3.linear_attn.dt_bias");
         assert_eq!(candidates("blk.3.attn_sinks.weight")[1], "blk.3.self_attn.sinks");
         assert!(candidates("blk.3.ffn_down_exps.bias").contains(&"blk.3.mlp.experts.down_proj_bias".to_owned()));
+        assert_eq!(candidates("blk.3.ssm_a")[0], "blk.3.mixer.A_log");
         assert_eq!(candidates("blk.3.ffn_up.7.weight")[1], "blk.3.block_sparse_moe.experts.7.w3.weight");
         assert_eq!(candidates("output.weight")[0], "lm_head.weight");
         assert!(candidates("rope_freqs.weight").is_empty());

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::family::{KeySharing, QkNorm};
+use super::family::{KeySharing, QkNorm, Recurrence};
 use super::*;
 use crate::weights::{GgufWriter, Metadata, Source, TensorType, Value};
 
@@ -22,7 +22,44 @@ const EXPERTS: usize = 4;
 const KEY_HEADS: usize = 2;
 const VALUE_HEADS: usize = 6;
 const CONTEXT: usize = 1024;
+/// Of recurrent layers.
+const INNER: usize = 96;
+const STATES: usize = 12;
+const GROUPS: usize = 2;
+/// Mamba 2's heads; the width of Mamba's time steps.
+const TIME_STEPS: usize = 8;
+const CONV: usize = 4;
 static RUN: AtomicBool = AtomicBool::new(false);
+
+/// What a layer of such a model mixes tokens with.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Attention,
+    ShortConv,
+    DeltaNet(KeySharing),
+    Recurrence(Recurrence),
+    /// It only feeds forward.
+    None,
+}
+
+fn part(family: &Family, layer: usize) -> Part {
+    let single = family.residual == Residual::Single;
+    if let Some(sharing) = family.delta_net.filter(|_| layer % 4 != 3) {
+        return Part::DeltaNet(sharing);
+    }
+    match (family.recurrence, layer) {
+        (Some(_), 1 | 3) if single && !family.gated => Part::None,
+        (Some(recurrence), 0 | 2) => Part::Recurrence(recurrence),
+        (Some(recurrence), _) if single => Part::Recurrence(recurrence),
+        (None, 0 | 2) if family.gguf_architecture.starts_with("lfm2") => Part::ShortConv,
+        _ => Part::Attention,
+    }
+}
+
+/// A number for each layer.
+fn of_layers(number: impl Fn(usize) -> usize) -> Value {
+    Value::Array((0..LAYERS).map(|layer| Value::U32(number(layer) as u32)).collect())
+}
 
 /// A random four-layer model of `family`, its matrices stored as `dtype`, with a sliding window
 /// where the family knows one; with experts if asked.
@@ -33,13 +70,28 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
     let mut numbers = vec![
         ("block_count", LAYERS),
         ("embedding_length", HIDDEN),
-        ("feed_forward_length", FFN),
         ("attention.head_count", HEADS),
-        ("attention.head_count_kv", KV_HEADS),
         ("attention.key_length", HEAD_DIM),
         ("context_length", CONTEXT),
         ("attention.sliding_window", 5),
+        ("ssm.conv_kernel", CONV),
+        ("ssm.inner_size", INNER),
+        ("ssm.state_size", STATES),
+        ("ssm.group_count", GROUPS),
+        ("ssm.time_step_rank", TIME_STEPS),
     ];
+    if (0..LAYERS).any(|layer| part(family, layer) == Part::ShortConv) {
+        numbers.push(("shortconv.l_cache", CONV));
+    }
+    if family.delta_net.is_some() {
+        numbers.push(("attention.head_count_kv", KV_HEADS));
+    } else {
+        let kv_heads = of_layers(|layer| if part(family, layer) == Part::Attention { KV_HEADS } else { 0 });
+        metadata.set(&format!("{architecture}.attention.head_count_kv"), kv_heads);
+    }
+    let single = family.residual == Residual::Single;
+    let sizes = of_layers(|layer| if single && part(family, layer) != Part::None { 0 } else { FFN });
+    metadata.set(&format!("{architecture}.feed_forward_length"), sizes);
     if experts {
         numbers.extend([("expert_count", EXPERTS), ("expert_used_count", 2), ("expert_feed_forward_length", FFN)]);
         numbers.push(("expert_shared_feed_forward_length", FFN));
@@ -64,7 +116,10 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
     let mut writer = GgufWriter::new(metadata);
     let mut rng = StdRng::seed_from_u64(1);
     for (name, dims) in tensors(family, experts) {
-        let values: Vec<f32> = (0..dims.iter().product()).map(|_| rng.random_range(-0.3f32..0.3)).collect();
+        let mut values: Vec<f32> = (0..dims.iter().product()).map(|_| rng.random_range(-0.3f32..0.3)).collect();
+        if name.ends_with(".ssm_a") {
+            values.iter_mut().for_each(|value| *value = -value.abs());
+        }
         let (dtype, bytes) = match dims.len() {
             2 if dtype == TensorType::F16 => {
                 (dtype, values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect())
@@ -83,6 +138,7 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
 fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
     let (q_size, kv_size) = (HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM);
     let layer_norm = family.norm.subtracts_mean();
+    let single = family.residual == Residual::Single;
     let mut all: Vec<(String, Vec<usize>)> = Vec::new();
     let mut tensor = |name: String, dims: &[usize]| all.push((name, dims.to_vec()));
     let norm = |tensor: &mut dyn FnMut(String, &[usize]), stem: String, size: usize| {
@@ -92,7 +148,7 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
         }
     };
     tensor("token_embd.weight".to_owned(), &[VOCAB, HIDDEN]);
-    if family.rope_free_every == Some(1) {
+    if family.learned_positions {
         tensor("position_embd.weight".to_owned(), &[CONTEXT, HIDDEN]);
     }
     norm(&mut tensor, "output_norm".to_owned(), HIDDEN);
@@ -104,6 +160,7 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
         if family.residual != Residual::Post {
             norm(&mut tensor, name("attn_norm"), HIDDEN);
         }
+        let part = part(family, layer);
         if is_rwkv7(family) {
             norm(&mut tensor, name("attn_norm_2"), HIDDEN);
             rwkv7(&mut tensor, layer);
@@ -117,19 +174,50 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
             norm(&mut tensor, name("post_attention_norm"), HIDDEN);
             norm(&mut tensor, name("post_ffw_norm"), HIDDEN);
         }
-        let q_rows = if family.gated_attention { 2 * q_size } else { q_size };
-        let delta_net = family.delta_net.filter(|_| (layer + 1) % 4 != 0);
-        for (part, size) in [("attn_q", q_rows), ("attn_k", kv_size), ("attn_v", kv_size)] {
-            if delta_net.is_some() {
-                break;
+        match part {
+            Part::None => {}
+            Part::Attention => {
+                let q_rows = if family.gated_attention { 2 * q_size } else { q_size };
+                for (part, size) in [("attn_q", q_rows), ("attn_k", kv_size), ("attn_v", kv_size)] {
+                    tensor(name(&format!("{part}.weight")), &[size, HIDDEN]);
+                    if family.qkv_bias {
+                        tensor(name(&format!("{part}.bias")), &[size]);
+                    }
+                }
+                tensor(name("attn_output.weight"), &[HIDDEN, q_size]);
             }
-            tensor(name(&format!("{part}.weight")), &[size, HIDDEN]);
-            if family.qkv_bias {
-                tensor(name(&format!("{part}.bias")), &[size]);
+            Part::DeltaNet(sharing) => delta_net(&mut tensor, layer, sharing),
+            Part::ShortConv => {
+                tensor(name("shortconv.in_proj.weight"), &[3 * HIDDEN, HIDDEN]);
+                tensor(name("shortconv.conv.weight"), &[HIDDEN, CONV]);
+                tensor(name("shortconv.out_proj.weight"), &[HIDDEN, HIDDEN]);
+            }
+            Part::Recurrence(recurrence) => {
+                let (input, mixed, rates) = match recurrence {
+                    Recurrence::Mamba => (2 * INNER, INNER, [INNER, STATES]),
+                    Recurrence::Mamba2 => {
+                        let mixed = INNER + 2 * GROUPS * STATES;
+                        (INNER + mixed + TIME_STEPS, mixed, [TIME_STEPS, 1])
+                    }
+                };
+                tensor(name("ssm_in.weight"), &[input, HIDDEN]);
+                tensor(name("ssm_conv1d.weight"), &[mixed, CONV]);
+                tensor(name("ssm_conv1d.bias"), &[mixed]);
+                tensor(name("ssm_a"), &rates);
+                tensor(name("ssm_d"), &rates[..1]);
+                tensor(name("ssm_dt.bias"), &rates[..1]);
+                match recurrence {
+                    Recurrence::Mamba => {
+                        tensor(name("ssm_x.weight"), &[TIME_STEPS + 2 * STATES, INNER]);
+                        tensor(name("ssm_dt.weight"), &[INNER, TIME_STEPS]);
+                    }
+                    Recurrence::Mamba2 => tensor(name("ssm_norm.weight"), &[GROUPS, INNER / GROUPS]),
+                }
+                tensor(name("ssm_out.weight"), &[HIDDEN, INNER]);
             }
         }
         let normed = match family.qk_norm {
-            _ if delta_net.is_some() => None,
+            _ if part != Part::Attention => None,
             QkNorm::None => None,
             QkNorm::Heads | QkNorm::HeadsIfAny | QkNorm::TurnedHeads => Some((HEAD_DIM, HEAD_DIM)),
             QkNorm::Whole => Some((q_size, kv_size)),
@@ -143,9 +231,8 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
             tensor(name("attn_q_norm.weight"), &[q]);
             tensor(name("attn_k_norm.weight"), &[k]);
         }
-        match delta_net {
-            Some(sharing) => delta_net_tensors(&mut tensor, layer, sharing),
-            None => tensor(name("attn_output.weight"), &[HIDDEN, q_size]),
+        if single && part != Part::None {
+            continue;
         }
         let suffixes: &[&str] = if experts { &["_exps", "_shexp"] } else { &[""] };
         for suffix in suffixes {
@@ -165,7 +252,7 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
 }
 
 /// Those of a layer of the gated delta rule: woven by key heads as the first files of Qwen3-Next are, or apart.
-fn delta_net_tensors(tensor: &mut dyn FnMut(String, &[usize]), layer: usize, sharing: KeySharing) {
+fn delta_net(tensor: &mut dyn FnMut(String, &[usize]), layer: usize, sharing: KeySharing) {
     let mut tensor = |part: &str, dims: &[usize]| tensor(format!("blk.{layer}.{part}"), dims);
     let (keys, values) = (KEY_HEADS * HEAD_DIM, VALUE_HEADS * HEAD_DIM);
     match sharing {
@@ -230,7 +317,7 @@ fn assert_same(a: &[Vec<f32>], b: &[Vec<f32>], what: &str) {
 #[test]
 fn prefill_decode_chunks_and_turns_give_the_same_logits_in_every_family() {
     for family in FAMILIES {
-        let experts = family.gated && family.gguf_architecture.ends_with("moe");
+        let experts = family.gguf_architecture.ends_with("moe");
         for dtype in [TensorType::F32, TensorType::F16] {
             let mut decoder = model(family, dtype, experts);
             let what = |how: &str| format!("{} {dtype}: {how}", family.gguf_architecture);
@@ -261,11 +348,22 @@ fn prefill_decode_chunks_and_turns_give_the_same_logits_in_every_family() {
 #[test]
 fn the_cache_grows_past_its_first_capacity() {
     let mut decoder = model(&FAMILIES[0], TensorType::F32, false);
-    let long: Vec<u32> = (0..600).map(|i| i % VOCAB as u32).collect();
-    let whole = run(&mut decoder, &long);
+    same_in_chunks(&mut decoder, 600, 100);
+}
+
+#[test]
+fn a_long_prefill_of_mamba_2_is_that_of_single_tokens() {
+    let family = FAMILIES.iter().find(|f| f.gguf_architecture == "mamba2").unwrap();
+    same_in_chunks(&mut model(family, TensorType::F32, false), 150, 1);
+}
+
+/// One pass over `len` tokens, and passes of `chunk`.
+fn same_in_chunks(decoder: &mut Decoder, len: u32, chunk: usize) {
+    let long: Vec<u32> = (0..len).map(|i| i % VOCAB as u32).collect();
+    let whole = run(decoder, &long);
     decoder.truncate(0);
-    let chunks: Vec<_> = long.chunks(100).flat_map(|c| run(&mut decoder, c)).collect();
-    assert_same(&whole, &chunks, "grown cache");
+    let chunks: Vec<_> = long.chunks(chunk).flat_map(|c| run(decoder, c)).collect();
+    assert_same(&whole, &chunks, "in chunks");
 }
 
 #[test]
