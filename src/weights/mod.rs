@@ -6,12 +6,11 @@ pub mod gguf_writer;
 pub mod mapped;
 pub mod metadata;
 pub mod safetensors;
-pub mod tensor_type;
 
+pub use crate::tensor_type::TensorType;
 pub use error::Error;
 pub use gguf::Gguf;
 pub use gguf_writer::GgufWriter;
 pub use mapped::{Bytes, MappedTensor, Source};
 pub use metadata::{Metadata, Value};
 pub use safetensors::SafetensorsFolder;
-pub use tensor_type::TensorType;

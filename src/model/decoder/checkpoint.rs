@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::config::DecoderConfig;
 use super::family::Family;
-use super::linear::{Linear, Matrix, compute_type};
+use super::linear::{Linear, Matrix};
 use super::{from_gguf, from_json, names};
 use crate::kernels;
 use crate::model::Error;
@@ -123,10 +123,8 @@ impl Checkpoint {
         if has_columns != columns || has_rows == 0 || rows.is_some_and(|rows| rows != has_rows) {
             return Err(self.wrong_shape(&tensor, &[rows.unwrap_or(has_rows), columns]));
         }
-        let unsupported =
-            || Error::TensorType { file: self.file(), name: tensor.name.clone(), dtype: tensor.dtype.name() };
-        let dtype = compute_type(tensor.dtype).ok_or_else(unsupported)?;
-        Ok(Matrix::new(tensor, dtype))
+        self.supported(&tensor)?;
+        Ok(Matrix::new(tensor))
     }
 
     /// The layers of `count` experts: one tensor `[count, rows, columns]`, or one for each; a bias where there is one.
@@ -317,11 +315,19 @@ impl Checkpoint {
     }
 
     pub(super) fn floats(&self, tensor: &MappedTensor) -> Result<Vec<f32>, Error> {
-        let unsupported =
-            || Error::TensorType { file: self.file(), name: tensor.name.clone(), dtype: tensor.dtype.name() };
-        let dtype = compute_type(tensor.dtype).ok_or_else(unsupported)?;
+        self.supported(tensor)?;
         let mut values = vec![0f32; tensor.elements()];
-        kernels::dequantize_rows(dtype, tensor.data(), &mut values);
+        kernels::dequantize_rows(tensor.dtype, tensor.data(), &mut values);
         Ok(values)
+    }
+
+    fn supported(&self, tensor: &MappedTensor) -> Result<(), Error> {
+        match kernels::supports(tensor.dtype) {
+            true => Ok(()),
+            false => {
+                let (name, dtype) = (tensor.name.clone(), tensor.dtype.name());
+                Err(Error::TensorType { file: self.file(), name, dtype })
+            }
+        }
     }
 }
