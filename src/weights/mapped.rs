@@ -95,6 +95,13 @@ impl MappedTensor {
         self.shape.iter().product()
     }
 
+    /// The same bytes as a tensor of another shape and type; `None` if that has another size.
+    pub fn viewed(&self, shape: Vec<usize>, dtype: TensorType) -> Option<MappedTensor> {
+        let elements = shape.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim))?;
+        let bytes = dtype.storage_bytes(elements, *shape.last()?)?;
+        (bytes == self.range.len()).then(|| MappedTensor { shape, dtype, ..self.clone() })
+    }
+
     /// Keeps rows `rows` of the outermost dimension: for files that store several matrices as one.
     pub fn rows(&self, rows: Range<usize>) -> MappedTensor {
         let row_bytes = self.range.len() / self.shape[0].max(1);

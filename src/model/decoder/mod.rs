@@ -13,6 +13,7 @@ mod latent_attention;
 mod linear;
 mod names;
 mod norm;
+mod packed;
 mod rope;
 mod short_conv;
 #[cfg(test)]
