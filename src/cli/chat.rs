@@ -107,7 +107,9 @@ impl Chat {
             Err(error) => {
                 self.talk.undo();
                 // What the engine refuses (a prompt too long, say) is told, and the talk goes on.
-                match error.downcast_ref::<crate::engine::Error>() {
+                match error.downcast_ref::<engine::Error>() {
+                    // Without its weights a model answers nothing any more.
+                    Some(engine::Error::Model(model::Error::Weights(_))) => return Err(error),
                     Some(_) => output::note(&format!("oai: {error:#}")),
                     None => return Err(error),
                 }

@@ -1,5 +1,6 @@
 //! Weights on disk: GGUF and safetensors, mapped, never copied; no arithmetic here.
 
+pub mod cut_short;
 pub mod error;
 pub mod gguf;
 pub mod gguf_writer;

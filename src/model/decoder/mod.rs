@@ -38,6 +38,7 @@ use self::norm::Norm;
 use self::rope::Rope;
 use self::short_conv::ShortConv;
 use super::Error;
+use crate::weights::Bytes;
 
 /// Bytes that the attention scores of one forward pass may take; longer prompts go in chunks.
 const SCORES_BYTES: usize = 128 << 20;
@@ -67,6 +68,8 @@ pub struct Decoder {
     tokens: Vec<u32>,
     /// The states of recurrent layers after earlier passes of several tokens, oldest first.
     snapshots: Vec<Snapshot>,
+    /// What the weights lie in.
+    files: Vec<Bytes>,
 }
 
 struct Snapshot {
@@ -207,6 +210,7 @@ impl Decoder {
             config,
             tokens: Vec::new(),
             snapshots: Vec::new(),
+            files: Bytes::files(checkpoint.tensors()),
         })
     }
 
@@ -286,6 +290,7 @@ impl Decoder {
 
     /// One pass of [`forward`](Self::forward); in the end there will be `len` tokens.
     fn pass(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        self.files.iter().try_for_each(Bytes::unchanged)?;
         let before = self.states();
         let out = self.compute(tokens, len, logits, cancel);
         if out.is_err() {
