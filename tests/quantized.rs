@@ -86,6 +86,26 @@ fn edited(home: &Home, name: &str, edit: impl Fn(&mut serde_json::Value)) -> Pat
 }
 
 #[test]
+fn show_counts_weights_and_not_what_packs_them() {
+    // Embedding and output, queries and outputs, keys and values, three matrices, three norms.
+    let llama = 2 * 64 * 64 + 2 * 64 * 64 + 2 * 32 * 64 + 3 * 96 * 64 + 3 * 64;
+    for (name, says) in [
+        ("gptq-4-act-order", "GPTQ 4-bit"),
+        ("gptq-8", "GPTQ 8-bit"),
+        ("awq", "AWQ 4-bit"),
+        ("fp8-tensor", "FP8"),
+        ("compressed-int8", "INT8"),
+        ("int8", "INT8"),
+        ("nf4-across-rows", "NF4"),
+    ] {
+        let (code, shown, stderr) = Home::new().run(&["show", "--json", folder(name).to_str().unwrap()]);
+        assert_eq!(code, 0, "{name}: {stderr}");
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!((&shown["parameters"], &shown["quantization"]), (&llama.into(), &says.into()), "{name}");
+    }
+}
+
+#[test]
 fn unknown_methods_are_refused_by_name() {
     let home = Home::new();
     let copy = edited(&home, "awq", |config| config["quantization_config"]["quant_method"] = "aqlm".into());
@@ -101,8 +121,8 @@ fn a_layout_that_does_not_fit_is_an_error() {
     };
     let bits = edited(&home, "gptq-4", |config| config["quantization_config"]["bits"] = 8.into());
     assert!(load(bits).contains("scales has shape"), "eight bits");
-    let group = edited(&home, "awq", |config| config["quantization_config"]["group_size"] = 32.into());
-    assert!(load(group).contains("scales has shape"), "smaller groups");
+    let group = edited(&home, "awq", |config| config["quantization_config"]["group_size"] = 64.into());
+    assert!(load(group).contains("scales has shape"), "larger groups");
     let order = edited(&home, "gptq-4-act-order", |config| config["quantization_config"]["group_size"] = (-1).into());
     assert!(load(order).contains("scales has shape"), "one group");
 }

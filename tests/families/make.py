@@ -37,6 +37,9 @@ LONG = dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embe
             short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.5, 2.0, 3.0, 5.0])
 PLAIN_ROPE = dict(rope_type="default", rope_theta=10000.0)
 
+GEMMA4 = dict(head_dim=16, global_head_dim=32, sliding_window=6, tie_word_embeddings=True, num_kv_shared_layers=0,
+              enable_moe_block=False, layer_types=["sliding_attention", "full_attention"])
+
 # NAME: (model_type, what differs from COMMON)
 MODELS = {
     "llama": ("llama", {}),
@@ -67,6 +70,8 @@ MODELS = {
     "gpt-neox-serial": ("gpt_neox", dict(num_key_value_heads=4, rotary_pct=0.5, use_parallel_residual=False)),
     "gpt2": ("gpt2", dict(num_key_value_heads=4, n_inner=48, n_embd=32, n_layer=2, n_head=4, n_positions=256, tie_word_embeddings=True)),
     "olmo2": ("olmo2", {}),
+    "olmo3-yarn": ("olmo3", dict(sliding_window=6, layer_types=["sliding_attention", "full_attention"],
+                                 rope_parameters=dict(sliding_attention=PLAIN_ROPE, full_attention=YARN))),
     "olmo3": ("olmo3", dict(sliding_window=6, num_hidden_layers=2,
                             layer_types=["sliding_attention", "full_attention"])),
     "granite": ("granite", dict(embedding_multiplier=6.0, attention_multiplier=0.2, residual_multiplier=0.3,
@@ -118,9 +123,13 @@ MODELS = {
                                                   shared_intermediate_size=48, embedding_multiplier=6.0,
                                                   attention_multiplier=0.2, residual_multiplier=0.3,
                                                   logits_scaling=4.0, position_embedding_type="nope")),
-    "gemma4": ("gemma4_text", dict(head_dim=16, global_head_dim=32, sliding_window=6, tie_word_embeddings=True,
-                                   layer_types=["sliding_attention", "full_attention"], num_kv_shared_layers=0,
-                                   hidden_size_per_layer_input=0, enable_moe_block=False)),
+    "gemma4": ("gemma4_text", dict(GEMMA4, hidden_size_per_layer_input=0, final_logit_softcapping=30.0)),
+    "gemma4-shared": ("gemma4_text", dict(GEMMA4, num_hidden_layers=4, num_kv_shared_layers=2, use_double_wide_mlp=True,
+                                          hidden_size_per_layer_input=8, vocab_size_per_layer_input=160,
+                                          layer_types=["sliding_attention", "full_attention"] * 2)),
+    "gemma4-experts": ("gemma4_text", dict(GEMMA4, hidden_size_per_layer_input=0, attention_k_eq_v=True,
+                                           num_global_key_value_heads=1, enable_moe_block=True, num_experts=4,
+                                           top_k_experts=2, moe_intermediate_size=24)),
 }
 
 
@@ -141,6 +150,8 @@ def make(name):
         for buffer_name, buffer in model.named_buffers():
             if buffer_name.endswith("e_score_correction_bias"):
                 buffer.normal_(0.0, 0.1)
+            if buffer_name.endswith("layer_scalar"):
+                buffer.fill_(0.7)
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     model.save_pretrained(folder)

@@ -12,10 +12,7 @@ pub struct DecoderConfig {
     /// The name the file gives itself: `mistral` is of the `llama` family.
     pub architecture: String,
     pub hidden_size: usize,
-    pub feed_forward_size: usize,
     pub heads: usize,
-    pub kv_heads: usize,
-    pub head_dim: usize,
     /// Tokens the model was trained to attend over.
     pub context_length: usize,
     pub norm_eps: f64,
@@ -27,6 +24,8 @@ pub struct DecoderConfig {
     pub experts: Option<Experts>,
     /// Keys and values are latents: one KV head of `rank + rope_dim` components.
     pub latent: Option<Latent>,
+    /// Width of the embedding that each token has of its own in every layer (Gemma 3n and 4); 0 where there is none.
+    pub layer_embedding_size: usize,
     pub scales: Scales,
 }
 
@@ -37,6 +36,11 @@ pub struct LayerConfig {
     pub window: Option<usize>,
     /// Which of the rotations it uses, if any.
     pub rotation: Option<usize>,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    /// An earlier layer whose keys and values it uses in place of its own.
+    pub kv_of: Option<usize>,
+    pub feed_forward_size: usize,
     /// Its feed-forward layer is a mixture of experts.
     pub experts: bool,
     pub mixer: MixerKind,
@@ -139,10 +143,7 @@ impl DecoderConfig {
         let mut positive = vec![
             ("layers", self.layers.len()),
             ("hidden size", self.hidden_size),
-            ("feed-forward size", self.feed_forward_size),
             ("heads", self.heads),
-            ("KV heads", self.kv_heads),
-            ("head size", self.head_dim),
             ("context length", self.context_length),
         ];
         let wrong = |reason: String| Err(Error::Config { file: file.to_owned(), reason });
@@ -169,7 +170,23 @@ impl DecoderConfig {
             positive.push(("head size with RoPE", latent.rope_dim));
             positive.push(("value size", latent.v_dim));
         }
-        for layer in &self.layers {
+        for (index, layer) in self.layers.iter().enumerate() {
+            positive.push(("feed-forward size", layer.feed_forward_size));
+            positive.push(("KV heads", layer.kv_heads));
+            positive.push(("head size", layer.head_dim));
+            if !self.heads.is_multiple_of(layer.kv_heads.max(1)) {
+                return wrong(format!("{} heads do not share {} KV heads evenly", self.heads, layer.kv_heads));
+            }
+            let turned = layer.rotation.and_then(|rotation| self.rotations.get(rotation));
+            if let Some(rotation) = turned.filter(|rotation| rotation.dim > layer.head_dim) {
+                return wrong(format!("rope dimension {} does not fit heads of {}", rotation.dim, layer.head_dim));
+            }
+            let of = layer.kv_of.map(|of| (of, self.layers.get(of)));
+            if let Some((of, found)) = of
+                && (of >= index || found.is_none_or(|l| (l.kv_heads, l.head_dim) != (layer.kv_heads, layer.head_dim)))
+            {
+                return wrong(format!("layer {index} cannot use the keys and values of layer {of}"));
+            }
             match layer.mixer {
                 MixerKind::Attention => {}
                 MixerKind::ShortConv { width } => positive.push(("convolution width", width)),
@@ -178,12 +195,9 @@ impl DecoderConfig {
         if let Some((name, value)) = positive.iter().find(|(_, v)| *v == 0 || *v > 1 << 30) {
             return wrong(format!("{name} is {value}"));
         }
-        if !self.heads.is_multiple_of(self.kv_heads) {
-            return wrong(format!("{} heads do not share {} KV heads evenly", self.heads, self.kv_heads));
-        }
         for rotation in &self.rotations {
-            if rotation.dim == 0 || rotation.dim > self.head_dim || !rotation.dim.is_multiple_of(2) {
-                return wrong(format!("rope dimension {} does not fit heads of {}", rotation.dim, self.head_dim));
+            if rotation.dim == 0 || !rotation.dim.is_multiple_of(2) {
+                return wrong(format!("rope dimension {} is not even", rotation.dim));
             }
         }
         Ok(self)

@@ -58,6 +58,16 @@ pub enum Windows {
     FullEvery(usize),
 }
 
+/// RoPE in windowed layers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WindowedRope {
+    Same,
+    /// Without the scaling of the others.
+    Unscaled,
+    /// That, and with a base of its own if the file does not give one.
+    Theta(f64),
+}
+
 /// How safetensors store Q, K and V when they are one matrix. (GGUF files: always `Blocks`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QkvLayout {
@@ -91,6 +101,10 @@ pub struct Family {
     pub norm: NormKind,
     pub residual: Residual,
     pub qk_norm: QkNorm,
+    /// V is normed too, without weights.
+    pub v_norm: bool,
+    /// What scores are multiplied with, where it does not follow from the width of a head.
+    pub score_scale: Option<f64>,
     /// Q, K and V always have a bias.
     pub qkv_bias: bool,
     pub hf_qkv: QkvLayout,
@@ -99,8 +113,7 @@ pub struct Family {
     /// The feed-forward layer multiplies with a gate.
     pub gated: bool,
     pub windows: Windows,
-    /// RoPE's base in windowed layers, where it is another than elsewhere.
-    pub windowed_theta: Option<f64>,
+    pub windowed_rope: WindowedRope,
     /// Every `n`th layer has no RoPE.
     pub rope_free_every: Option<usize>,
     /// Layers that see everything have no RoPE, if there are others.
@@ -126,12 +139,14 @@ const LLAMA: Family = Family {
     norm: NormKind::Rms,
     residual: Residual::Pre,
     qk_norm: QkNorm::None,
+    v_norm: false,
+    score_scale: None,
     qkv_bias: false,
     hf_qkv: QkvLayout::Blocks,
     activation: Activation::Silu,
     gated: true,
     windows: Windows::Never,
-    windowed_theta: None,
+    windowed_rope: WindowedRope::Same,
     rope_free_every: None,
     rope_in_windows: false,
     scaled_embedding: false,
@@ -186,6 +201,7 @@ const OLMO2: Family = Family {
     residual: Residual::Post,
     qk_norm: QkNorm::Whole,
     windows: Windows::FullEvery(4),
+    windowed_rope: WindowedRope::Unscaled,
     ..LLAMA
 };
 
@@ -216,7 +232,18 @@ pub const FAMILIES: &[Family] = &[
         hf_model_types: &["gemma3_text", "gemma3"],
         qk_norm: QkNorm::Heads,
         windows: Windows::FullEvery(6),
-        windowed_theta: Some(10_000.0),
+        windowed_rope: WindowedRope::Theta(10_000.0),
+        ..GEMMA2
+    },
+    Family {
+        gguf_architecture: "gemma4",
+        hf_model_types: &["gemma4_text"],
+        norm: NormKind::Rms,
+        qk_norm: QkNorm::Heads,
+        v_norm: true,
+        score_scale: Some(1.0),
+        windows: Windows::FullEvery(6),
+        windowed_rope: WindowedRope::Theta(10_000.0),
         ..GEMMA2
     },
     Family { gguf_architecture: "phi2", hf_model_types: &["phi"], residual: Residual::Parallel, ..PLAIN },
@@ -265,6 +292,7 @@ pub const FAMILIES: &[Family] = &[
         hf_model_types: &["olmoe"],
         residual: Residual::Pre,
         windows: Windows::Never,
+        windowed_rope: WindowedRope::Same,
         experts_sum_to_one: false,
         ..OLMO2
     },
@@ -272,6 +300,7 @@ pub const FAMILIES: &[Family] = &[
         gguf_architecture: "exaone4",
         hf_model_types: &["exaone4"],
         qk_norm: QkNorm::Heads,
+        windowed_rope: WindowedRope::Same,
         rope_in_windows: true,
         ..OLMO2
     },

@@ -7,7 +7,7 @@ use super::checkpoint::Checkpoint;
 use super::config::{
     DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
 };
-use super::family::{FAMILIES, Residual, Windows};
+use super::family::{FAMILIES, Residual, WindowedRope, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 use crate::weights::{Gguf, Value};
@@ -108,8 +108,18 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
     };
     let theta = float("rope.freq_base").unwrap_or(10_000.0);
     let mut rotations = vec![Rotation { theta, dim: rope_dim, pairs: family.gguf_rope_pairs, scaling }];
-    if let Some(theta) = float("rope.freq_base_swa").or(family.windowed_theta) {
-        rotations.push(Rotation { theta, scaling: RopeScaling::None, ..rotations[0].clone() });
+    let theta = match (float("rope.freq_base_swa"), family.windowed_rope) {
+        (None, WindowedRope::Same) => None,
+        (Some(theta), _) | (None, WindowedRope::Theta(theta)) => Some(theta),
+        (None, WindowedRope::Unscaled) => Some(theta),
+    };
+    if let Some(theta) = theta {
+        let scaling = match family.windowed_rope {
+            WindowedRope::Same => rotations[0].scaling.clone(),
+            _ => RopeScaling::None,
+        };
+        let dim = number("rope.dimension_count_swa").unwrap_or(rope_dim);
+        rotations.push(Rotation { theta, dim, scaling, ..rotations[0].clone() });
     }
 
     let window = number("attention.sliding_window").filter(|window| *window > 0);
@@ -142,21 +152,40 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             },
         }),
     };
+    let kv_heads = (0..layers).filter_map(|layer| of_layer("attention.head_count_kv", layer)).max().unwrap_or(heads);
+    let feed_forward_size = match (0..layers).filter_map(|layer| of_layer("feed_forward_length", layer)).max() {
+        Some(size) if size > 0 => size,
+        _ => expert_size()?,
+    };
+    let pattern = meta.get(&key("attention.sliding_window_pattern"));
+    let windowed = |index: usize| match (pattern, family.windows) {
+        (Some(Value::Array(all)), _) => all.get(index).and_then(Value::as_bool).unwrap_or(false),
+        (_, Windows::Never) => false,
+        (_, Windows::All) => true,
+        (pattern, Windows::FullEvery(n)) => {
+            let n = pattern.and_then(Value::as_u64).map_or(n, |n| n as usize);
+            n == 0 || !(index + 1).is_multiple_of(n)
+        }
+    };
+    let own_kv = layers - number("attention.shared_kv_layers").unwrap_or(0).min(layers);
+    let windowed_dim = number("attention.key_length_swa").unwrap_or(head_dim);
     let layer = |index: usize| {
-        let windowed = match family.windows {
-            Windows::Never => false,
-            Windows::All => true,
-            Windows::FullEvery(n) => !(index + 1).is_multiple_of(n),
-        };
-        let has_windows = window.is_some();
-        let window = window.filter(|_| windowed);
+        let windowed_here = window.is_some() && windowed(index);
         LayerConfig {
-            window,
+            window: window.filter(|_| windowed_here),
             rotation: match family.rope_free_every {
                 Some(n) if (index + 1).is_multiple_of(n) => None,
-                _ if family.rope_in_windows && has_windows && !windowed => None,
-                _ => Some(if window.is_some() { rotations.len() - 1 } else { 0 }),
+                _ if family.rope_in_windows && window.is_some() && !windowed_here => None,
+                _ => Some(if windowed_here { rotations.len() - 1 } else { 0 }),
             },
+            kv_heads: match &latent {
+                Some(_) => 1,
+                // Layers without attention have none.
+                None => of_layer("attention.head_count_kv", index).filter(|n| *n > 0).unwrap_or(kv_heads),
+            },
+            head_dim: if windowed_here { windowed_dim } else { head_dim },
+            kv_of: (0..own_kv).rev().find(|of| index >= own_kv && windowed(*of) == windowed(index)),
+            feed_forward_size: of_layer("feed_forward_length", index).filter(|n| *n > 0).unwrap_or(feed_forward_size),
             experts: expert_count > 0 && index >= dense_layers,
             mixer: match number("shortconv.l_cache") {
                 Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
@@ -180,7 +209,10 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             1.0
         }),
         residual: float("residual_scale").unwrap_or(1.0),
-        attention: float("attention.scale").filter(|s| *s > 0.0).unwrap_or(sharper * (scored_dim as f64).powf(-0.5)),
+        attention: family
+            .score_scale
+            .or(float("attention.scale").filter(|s| *s > 0.0))
+            .unwrap_or(sharper * (scored_dim as f64).powf(-0.5)),
         // Granite's divides, Cohere's multiplies.
         logits: float("logit_scale")
             .filter(|s| *s > 0.0)
@@ -191,19 +223,12 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             .filter(|beta| *beta > 0.0)
             .map(|beta| PositionScale { beta, context: original_context }),
     };
-    let feed_forward_size = number("feed_forward_length").filter(|n| *n > 0).map_or_else(expert_size, Ok)?;
     DecoderConfig {
         family,
         architecture: architecture.to_owned(),
         hidden_size,
-        feed_forward_size,
         heads,
-        kv_heads: match &latent {
-            Some(_) => 1,
-            // Layers without attention have none.
-            None => (0..layers).filter_map(|layer| of_layer("attention.head_count_kv", layer)).max().unwrap_or(heads),
-        },
-        head_dim,
+        layer_embedding_size: number("embedding_length_per_layer_input").unwrap_or(0),
         context_length,
         norm_eps: float("attention.layer_norm_rms_epsilon")
             .or(float("attention.layer_norm_epsilon"))

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::config::{
     DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
 };
-use super::family::{Activation, FAMILIES, Family, Residual, Windows};
+use super::family::{Activation, FAMILIES, Family, Residual, WindowedRope, Windows};
 use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::packed::Packing;
 use super::rope::RopeScaling;
@@ -76,6 +76,9 @@ impl<'a> Reader<'a> {
 
     fn config(&self) -> Result<DecoderConfig, Error> {
         let json = self.json;
+        if json["use_bidirectional_attention"] == "all" {
+            return Err(self.unsupported("attention in both directions".to_owned()));
+        }
         let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm")];
         if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && json[*what] == true) {
             return Err(self.unsupported(format!("{what:?}")));
@@ -87,23 +90,27 @@ impl<'a> Reader<'a> {
             Some(latent) => latent.rank + latent.rope_dim,
             None => self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1)),
         };
+        let kv_heads = if latent.is_some() { 1 } else { self.kv_heads(heads) };
         let experts = self.experts()?;
-        let rotations = self.rotations(latent.map_or(head_dim, |latent| latent.rope_dim))?;
+        let full_dim =
+            if self.architecture == "gemma4_text" { self.full_heads(kv_heads, head_dim).1 } else { head_dim };
+        let rotations = match latent {
+            Some(latent) => self.rotations(latent.rope_dim, latent.rope_dim)?,
+            None => self.rotations(full_dim, head_dim)?,
+        };
         DecoderConfig {
             family: self.family,
             architecture: self.architecture.to_owned(),
             hidden_size,
-            feed_forward_size: self.feed_forward_size(hidden_size),
             heads,
-            kv_heads: if latent.is_some() { 1 } else { self.kv_heads(heads) },
-            head_dim,
             context_length: self.required(&["max_position_embeddings", "n_positions"])?,
             norm_eps: self
                 .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
                 .unwrap_or(1e-6),
             residual: self.residual(),
             activation: self.activation()?,
-            layers: self.layers(experts.is_some(), rotations.len())?,
+            layers: self.layers(hidden_size, (kv_heads, head_dim), experts.is_some(), rotations.len())?,
+            layer_embedding_size: self.number(&["hidden_size_per_layer_input"]).unwrap_or(0),
             scales: self.scales(hidden_size, latent.map_or(head_dim, |latent| latent.nope_dim + latent.rope_dim)),
             latent,
             rotations,
@@ -149,6 +156,19 @@ impl<'a> Reader<'a> {
             (false, true) => heads,
             (false, false) => 1,
         }
+    }
+
+    /// KV heads and head size of the layers that see everything, which Gemma 4 gives others than `kv_heads` and
+    /// `head_dim`.
+    fn full_heads(&self, kv_heads: usize, head_dim: usize) -> (usize, usize) {
+        // Files that transformers wrote again list the layers that differ.
+        let listed = self.json["per_layer_config"].as_object().and_then(|layers| layers.values().next());
+        let listed = |name: &str| listed.map(|layer| layer[name].as_u64().map(|n| n as usize));
+        let global = self.number(&["num_global_key_value_heads"]).filter(|_| self.json["attention_k_eq_v"] == true);
+        (
+            listed("num_key_value_heads").unwrap_or(global).unwrap_or(kv_heads),
+            listed("head_dim").unwrap_or(self.number(&["global_head_dim"]).or(Some(512))).unwrap_or(head_dim),
+        )
     }
 
     fn residual(&self) -> Residual {
@@ -199,7 +219,7 @@ impl<'a> Reader<'a> {
         };
         Ok(Some(Experts {
             count,
-            used: self.required(&["num_experts_per_tok"])?,
+            used: self.required(&["num_experts_per_tok", "top_k_experts"])?,
             feed_forward_size,
             shared_feed_forward_size: self.number(&["shared_expert_intermediate_size"]).or(shared).unwrap_or(0),
             sum_to_one: sum_to_one.unwrap_or(self.family.experts_sum_to_one),
@@ -214,7 +234,13 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    fn layers(&self, experts: bool, rotations: usize) -> Result<Vec<LayerConfig>, Error> {
+    fn layers(
+        &self,
+        hidden_size: usize,
+        (kv_heads, head_dim): (usize, usize),
+        experts: bool,
+        rotations: usize,
+    ) -> Result<Vec<LayerConfig>, Error> {
         let json = self.json;
         let count = self.required(&["num_hidden_layers", "n_layer"])?;
         if count > MAX_LAYERS {
@@ -232,7 +258,11 @@ impl<'a> Reader<'a> {
         let first = self.number(&["first_k_dense_replace", "num_dense_layers"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
         let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
-        let layer = |index: usize| {
+        let feed_forward_size = self.feed_forward_size(hidden_size);
+        // The last layers use the keys and values of the last before them of their kind.
+        let own_kv = count - self.number(&["num_kv_shared_layers"]).unwrap_or(0).min(count);
+        let full_heads = self.full_heads(kv_heads, head_dim);
+        let windowed = |index: usize| {
             let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
                 Some(kind) => kind == "sliding_attention",
                 // Qwen's switch, and the first layer that it turns on.
@@ -245,12 +275,25 @@ impl<'a> Reader<'a> {
                     (Windows::Never, _) => false,
                 },
             };
-            let windowed = windowed && window.is_some();
-            let unrotated = self.family.rope_in_windows && window.is_some() && !windowed;
+            windowed && window.is_some()
+        };
+        let layer = |index: usize| {
+            let windowed_here = windowed(index);
+            let unrotated = self.family.rope_in_windows && window.is_some() && !windowed_here;
             let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
+            let widened = self.architecture == "gemma4_text" && !windowed_here;
+            let (kv_heads, head_dim) = if widened { full_heads } else { (kv_heads, head_dim) };
+            let shares = index >= own_kv;
             LayerConfig {
-                window: window.filter(|_| windowed),
-                rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
+                window: window.filter(|_| windowed_here),
+                rotation: (with_rope(index) && !unrotated).then(|| if windowed_here { rotations - 1 } else { 0 }),
+                kv_heads,
+                head_dim,
+                kv_of: (0..own_kv).rev().find(|of| shares && windowed(*of) == windowed_here),
+                feed_forward_size: match shares && json["use_double_wide_mlp"] == true {
+                    true => 2 * feed_forward_size,
+                    false => feed_forward_size,
+                },
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
                 mixer: match json["layer_types"].get(index).and_then(Json::as_str) {
                     Some("conv") => MixerKind::ShortConv { width: conv_width },
@@ -261,22 +304,26 @@ impl<'a> Reader<'a> {
         Ok((0..count).map(layer).collect())
     }
 
-    /// The rotation of layers that see all, and that of windowed ones where it differs.
-    fn rotations(&self, head_dim: usize) -> Result<Vec<Rotation>, Error> {
+    /// The rotation of layers that see all, whose heads are `full_dim` wide, and that of windowed ones where it
+    /// differs.
+    fn rotations(&self, full_dim: usize, windowed_dim: usize) -> Result<Vec<Rotation>, Error> {
         let json = self.json;
         // Newer files gather the rotation under rope_parameters, by kind of layer where they differ;
         // older ones have rope_theta and rope_scaling.
         let newer = &json["rope_parameters"];
         if newer["full_attention"].is_object() {
-            let full = self.rotation(&newer["full_attention"], head_dim, None)?;
-            let windowed = self.rotation(&newer["sliding_attention"], head_dim, None)?;
+            let full = self.rotation(&newer["full_attention"], full_dim, None)?;
+            let windowed = self.rotation(&newer["sliding_attention"], windowed_dim, None)?;
             return Ok(vec![full, windowed]);
         }
-        let full = self.rotation(if newer.is_object() { newer } else { &json["rope_scaling"] }, head_dim, None)?;
-        match self.float(&["rope_local_base_freq"]).or(self.family.windowed_theta) {
-            Some(theta) => Ok(vec![full, self.rotation(&Json::Null, head_dim, Some(theta))?]),
-            None => Ok(vec![full]),
-        }
+        let full = self.rotation(if newer.is_object() { newer } else { &json["rope_scaling"] }, full_dim, None)?;
+        let local = self.float(&["rope_local_base_freq"]);
+        let theta = match (local, self.family.windowed_rope) {
+            (None, WindowedRope::Same) => return Ok(vec![full]),
+            (Some(theta), _) | (None, WindowedRope::Theta(theta)) => theta,
+            (None, WindowedRope::Unscaled) => full.theta,
+        };
+        Ok(vec![full, self.rotation(&Json::Null, windowed_dim, Some(theta))?])
     }
 
     fn rotation(&self, rope: &Json, head_dim: usize, theta: Option<f64>) -> Result<Rotation, Error> {
@@ -340,12 +387,7 @@ impl<'a> Reader<'a> {
             },
             other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
         };
-        Ok(Rotation {
-            theta: theta.unwrap_or(10_000.0),
-            dim,
-            pairs: self.family.hf_rope_pairs,
-            scaling,
-        })
+        Ok(Rotation { theta: theta.unwrap_or(10_000.0), dim, pairs: self.family.hf_rope_pairs, scaling })
     }
 
     fn scales(&self, hidden_size: usize, head_dim: usize) -> Scales {
@@ -367,7 +409,9 @@ impl<'a> Reader<'a> {
             }),
             residual: self.float(&["residual_multiplier"]).unwrap_or(1.0),
             attention: self
-                .float(&["attention_multiplier"])
+                .family
+                .score_scale
+                .or(self.float(&["attention_multiplier"]))
                 .or(self.float(&["query_pre_attn_scalar"]).map(by_root))
                 .unwrap_or(
                     by_root(head_dim as f64) * if self.number(&["kv_lora_rank"]).is_some() { sharper } else { 1.0 },

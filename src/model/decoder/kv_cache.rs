@@ -27,6 +27,14 @@ impl LayerCache {
         self.state = state;
     }
 
+    /// All keys and values up to position `end`, as [`append`](Self::append) returned them in this pass.
+    pub fn view(&self, end: usize) -> Result<(Tensor, Tensor)> {
+        match &self.tensors {
+            Some((k, v)) => Ok((k.narrow(1, 0, end)?, v.narrow(1, 0, end)?)),
+            None => candle_core::bail!("a layer uses keys and values of another that has none"),
+        }
+    }
+
     /// Writes `k` and `v` `[kv_heads, tokens, head_dim]` at positions `at ..` and returns all keys
     /// and values up to their end as views `[kv_heads, at + tokens, head_dim]`.
     pub fn append(&mut self, at: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {

@@ -10,6 +10,7 @@ mod from_gguf;
 mod from_json;
 mod kv_cache;
 mod latent_attention;
+mod layer_embedding;
 mod linear;
 mod names;
 mod norm;
@@ -33,6 +34,7 @@ use self::family::Residual;
 use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
 use self::latent_attention::LatentAttention;
+use self::layer_embedding::{LayerEmbedding, LayerEmbeddings};
 use self::linear::{Linear, Matrix};
 use self::norm::Norm;
 use self::rope::Rope;
@@ -59,6 +61,7 @@ pub struct Decoder {
     embedding: Matrix,
     /// Learned positions `[context, hidden]`, for the families without RoPE.
     positions: Option<Matrix>,
+    layer_embeddings: Option<LayerEmbeddings>,
     layers: Vec<Layer>,
     output_norm: Norm,
     output: Linear,
@@ -90,6 +93,11 @@ struct Layer {
     feed_forward: FeedForward,
     /// What each part's result is multiplied with before it is added.
     scale: f64,
+    embedding: Option<LayerEmbedding>,
+    /// What the layer's result is multiplied with, `[1]`.
+    output_scale: Option<Tensor>,
+    /// Whose cache it uses.
+    cache: usize,
 }
 
 /// What lets a token look at those before it. One a layer: the size of a variant costs nothing.
@@ -148,6 +156,12 @@ impl Layer {
             mixer: Mixer::load(checkpoint, config, index)?,
             feed_forward: FeedForward::load(checkpoint, config, index)?,
             scale: config.scales.residual,
+            embedding: LayerEmbedding::load(checkpoint, config, index)?,
+            output_scale: match has("layer_output_scale") {
+                true => Some(checkpoint.vector(&format!("blk.{index}.layer_output_scale.weight"), 1)?),
+                false => None,
+            },
+            cache: config.layers[index].kv_of.unwrap_or(index),
         })
     }
 
@@ -162,12 +176,19 @@ impl Layer {
         let attended = maybe(&self.post_attn_norm, &self.mixer.forward(&normed, pass, cache)?)?;
         if self.residual == Residual::Parallel {
             let normed = if self.ffn_norm.is_some() { maybe(&self.ffn_norm, x)? } else { normed };
-            let fed = self.feed_forward.forward(&normed)?;
+            let fed = self.feed_forward.forward(&normed, x)?;
             return Ok((x + scaled((attended + fed)?)?)?);
         }
         let x = (x + scaled(attended)?)?;
-        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?)?;
-        Ok((&x + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?)
+        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?, &x)?;
+        let mut x = (&x + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?;
+        if let (Some(embedding), Some(vectors)) = (&self.embedding, &pass.layer_vectors) {
+            x = (&x + embedding.forward(&x, vectors)?)?;
+        }
+        if let Some(scale) = &self.output_scale {
+            x = x.broadcast_mul(scale)?;
+        }
+        Ok(x)
     }
 }
 
@@ -202,6 +223,7 @@ impl Decoder {
         Ok(Decoder {
             embedding,
             positions,
+            layer_embeddings: LayerEmbeddings::load(checkpoint, &config)?,
             output: Linear { weight: output, bias },
             output_norm: norm(checkpoint, &config, final_norm)?,
             rotations: config.rotations.iter().map(Rope::new).collect(),
@@ -329,12 +351,16 @@ impl Decoder {
                 Some(Tensor::from_vec(positions.map(of).collect(), (1, tokens.len(), 1), &Device::Cpu)?)
             }
         };
-        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales };
-        for (layer, cache) in self.layers.iter().zip(&mut self.caches) {
+        let layer_vectors = match &self.layer_embeddings {
+            Some(embeddings) => Some(embeddings.forward(tokens, &x)?),
+            None => None,
+        };
+        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales, layer_vectors };
+        for layer in &self.layers {
             if cancel.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled);
             }
-            x = layer.forward(&x, &pass, cache)?;
+            x = layer.forward(&x, &pass, &mut self.caches[layer.cache])?;
         }
         if logits == Logits::Last {
             x = x.narrow(0, tokens.len() - 1, 1)?;

@@ -41,12 +41,25 @@ const NAMES: &[(&str, &[&str])] = &[
     ("ffn_gate", &["mlp.gate_proj", "feed_forward.w1"]),
     ("ffn_up", &["mlp.up_proj", "mlp.gate_up_proj", "mlp.c_fc", "mlp.fc1", "mlp.dense_h_to_4h", "feed_forward.w3"]),
     ("ffn_down", &["mlp.down_proj", "mlp.c_proj", "mlp.fc2", "mlp.dense_4h_to_h", "feed_forward.w2"]),
+    ("ffn_pre_norm_2", &["pre_feedforward_layernorm_2"]),
+    ("ffn_post_norm_1", &["post_feedforward_layernorm_1"]),
+    ("ffn_post_norm_2", &["post_feedforward_layernorm_2"]),
+    ("per_layer_token_embd", &["embed_tokens_per_layer"]),
+    ("per_layer_model_proj", &["per_layer_model_projection"]),
+    ("per_layer_proj_norm", &["per_layer_projection_norm"]),
+    ("inp_gate", &["per_layer_input_gate"]),
+    ("proj", &["per_layer_projection"]),
+    ("post_norm", &["post_per_layer_input_norm"]),
+    ("layer_output_scale", &["layer_scalar"]),
     ("shortconv.in_proj", &["conv.in_proj"]),
     ("shortconv.conv", &["conv.conv"]),
     ("shortconv.out_proj", &["conv.out_proj"]),
-    ("ffn_gate_inp", &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer", "mlp.router"]),
-    ("ffn_gate_up_exps", &["block_sparse_moe.input_linear", "mlp.experts.gate_up_proj"]),
-    ("ffn_down_exps", &["block_sparse_moe.output_linear", "mlp.experts.down_proj"]),
+    (
+        "ffn_gate_inp",
+        &["mlp.gate", "block_sparse_moe.gate", "block_sparse_moe.router.layer", "mlp.router", "router.proj"],
+    ),
+    ("ffn_gate_up_exps", &["block_sparse_moe.input_linear", "mlp.experts.gate_up_proj", "experts.gate_up_proj"]),
+    ("ffn_down_exps", &["block_sparse_moe.output_linear", "mlp.experts.down_proj", "experts.down_proj"]),
     ("ffn_gate.#", &["mlp.experts.#.gate_proj", "block_sparse_moe.experts.#.w1"]),
     ("ffn_up.#", &["mlp.experts.#.up_proj", "block_sparse_moe.experts.#.w3"]),
     ("ffn_down.#", &["mlp.experts.#.down_proj", "block_sparse_moe.experts.#.w2"]),
@@ -54,6 +67,13 @@ const NAMES: &[(&str, &[&str])] = &[
     ("ffn_gate_shexp", &["mlp.shared_expert.gate_proj", "mlp.shared_experts.gate_proj"]),
     ("ffn_up_shexp", &["mlp.shared_expert.up_proj", "mlp.shared_experts.up_proj"]),
     ("ffn_down_shexp", &["mlp.shared_expert.down_proj", "mlp.shared_experts.down_proj"]),
+];
+
+/// Endings of GGUF names that are neither weight nor bias, and what stands for them.
+const ODD: &[(&str, &str)] = &[
+    (".exp_probs_b.bias", ".mlp.gate.e_score_correction_bias"),
+    (".ffn_gate_inp.scale", ".router.scale"),
+    (".ffn_down_exps.scale", ".router.per_expert_scale"),
 ];
 
 /// Around the text model of a file: nothing, its own name, or a model that also sees.
@@ -76,8 +96,9 @@ pub fn normalized(hf: &str) -> String {
 /// `blk.3.self_attn.q_proj.weight`.
 pub fn candidates(gguf: &str) -> Vec<String> {
     let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
-    if let Some(layer) = gguf.strip_suffix(".exp_probs_b.bias") {
-        return vec![format!("{layer}.mlp.gate.e_score_correction_bias")];
+    let odd = ODD.iter().find_map(|(ending, name)| Some(format!("{}{name}", gguf.strip_suffix(ending)?)));
+    if let Some(odd) = odd {
+        return vec![odd];
     }
     let (layer, stem) = match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
         Some((layer, stem)) => (format!("blk.{layer}."), stem),

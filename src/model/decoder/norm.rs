@@ -36,10 +36,16 @@ impl Norm {
         Ok(Norm { weight, bias, eps: eps as f32 })
     }
 
-    /// LayerNorm without weights.
-    pub fn plain(size: usize, eps: f64) -> Result<Norm> {
+    /// A norm without weights.
+    pub fn plain(size: usize, kind: NormKind, eps: f64) -> Result<Norm> {
         let weight = Tensor::ones(size, DType::F32, &Device::Cpu)?;
-        Ok(Norm { bias: Some(weight.zeros_like()?), weight, eps: eps as f32 })
+        let bias = if kind == NormKind::Layer { Some(weight.zeros_like()?) } else { None };
+        Ok(Norm { bias, weight, eps: eps as f32 })
+    }
+
+    /// RMSNorm with the weights `[size]`.
+    pub fn rms(weight: Tensor, eps: f64) -> Norm {
+        Norm { weight, bias: None, eps: eps as f32 }
     }
 
     pub fn size(&self) -> usize {

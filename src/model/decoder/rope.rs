@@ -94,7 +94,11 @@ impl Rope {
                 plain(i) / f64::from(divisors[i])
             }
             RopeScaling::Proportional { part, factor } => {
-                if i < (part * *dim as f64) as usize / 2 { plain(i) / factor } else { 0.0 }
+                if i < (part * *dim as f64) as usize / 2 {
+                    plain(i) / factor
+                } else {
+                    0.0
+                }
             }
         };
         let magnitude = match scaling {
