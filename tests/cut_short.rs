@@ -25,8 +25,7 @@ fn chat(change: impl Fn(&File)) {
     std::fs::write(&model, GUIDE).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_oai"));
     command.env_clear().env("HOME", home.path()).args(["chat", model.to_str().unwrap()]);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     writeln!(stdin, "how do I pull a model").unwrap();

@@ -20,8 +20,7 @@ fn pseudo_random(count: usize) -> Vec<u8> {
 
 #[test]
 fn every_block_type_is_bit_for_bit_that_of_its_definition() {
-    let expected: BTreeMap<String, Expected> =
-        serde_json::from_str(include_str!("dequantize/expected.json")).unwrap();
+    let expected: BTreeMap<String, Expected> = serde_json::from_str(include_str!("dequantize/expected.json")).unwrap();
     assert_eq!(expected.len(), 22);
     let mut wrong = Vec::new();
     for (name, expected) in expected {

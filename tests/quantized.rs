@@ -46,10 +46,8 @@ fn deviation(folder: &Path) -> Result<f32, String> {
             let scale = prompt.last_logits.iter().fold(0f32, |m, v| m.max(v.abs()));
             for (ours, theirs) in logits.iter().zip(&prompt.last_logits) {
                 let deviation = (ours - theirs).abs() / scale;
-                // Not "less": a deviation that is no number is the largest.
-                if !(deviation <= largest) {
-                    largest = deviation;
-                }
+                // `max` would pass over what is no number.
+                largest = if deviation.is_nan() { f32::INFINITY } else { largest.max(deviation) };
             }
         }
     }

@@ -210,8 +210,7 @@ mod tests {
             let group = i / in_features / 16 * 4 + i % in_features / 12;
             (f32::from(bytes[i]) - group as f32) * groups.scales[group]
         });
-        let op =
-            MatMulTransposed { dtype: U8, weight: &bytes, groups: Some(&groups), out_features, in_features };
+        let op = MatMulTransposed { dtype: U8, weight: &bytes, groups: Some(&groups), out_features, in_features };
         let (difference, scale) = difference(&op, dense.collect());
         assert!(difference <= 1e-5 * scale, "{difference} of {scale}");
     }

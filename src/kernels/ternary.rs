@@ -11,7 +11,7 @@ pub fn tq1_0(block: &[u8; 54], out: &mut [f32; 256]) {
     for (bytes, digits) in [(&block[..32], 5), (&block[32..48], 5), (&block[48..52], 4)] {
         for power in [1u8, 3, 9, 27, 81].into_iter().take(digits) {
             for (byte, out) in bytes.iter().zip(&mut out) {
-                let digit = u16::from(byte.wrapping_mul(power)) * 3 >> 8;
+                let digit = (u16::from(byte.wrapping_mul(power)) * 3) >> 8;
                 *out = d * (f32::from(digit) - 1.0);
             }
         }

@@ -106,9 +106,8 @@ mod unix {
         // SAFETY: the kernel passes a valid `info` to handlers installed with SA_SIGINFO, and SIGBUS
         // has an address.
         let address = unsafe { (*info).si_addr() } as usize;
-        let holds = |slot: &&Slot| {
-            (slot.start.load(Ordering::SeqCst)..slot.end.load(Ordering::SeqCst)).contains(&address)
-        };
+        let holds =
+            |slot: &&Slot| (slot.start.load(Ordering::SeqCst)..slot.end.load(Ordering::SeqCst)).contains(&address);
         let Some(slot) = TABLE.iter().find(holds) else {
             // Not ours: whoever was there before handles it when the instruction is tried again.
             if let Some(before) = BEFORE.get() {

@@ -60,14 +60,18 @@ impl Packing {
             "awq" => {
                 let version = json["version"].as_str().unwrap_or("gemm").to_lowercase();
                 if version != "gemm" || bits != 4 || json["zero_point"] == false {
-                    return refused(&format!(" with {bits} bits, version {version:?}, zero_point {}", json["zero_point"]));
+                    return refused(&format!(
+                        " with {bits} bits, version {version:?}, zero_point {}",
+                        json["zero_point"]
+                    ));
                 }
                 Packing::Awq { group }
             }
             "fp8" | "fbgemm_fp8" => Packing::Scaled { name: "FP8", block: pair(&json["weight_block_size"]) },
             "compressed-tensors" => {
                 let format = json["format"].as_str().unwrap_or("unknown");
-                let groups: Vec<&Json> = json["config_groups"].as_object().into_iter().flat_map(|g| g.values()).collect();
+                let groups: Vec<&Json> =
+                    json["config_groups"].as_object().into_iter().flat_map(|g| g.values()).collect();
                 // Older files name neither float nor int.
                 let plain = ["float-quantized", "int-quantized", "naive-quantized"].contains(&format);
                 let eight = groups.iter().all(|g| g["weights"]["num_bits"] == 8 && g["weights"]["symmetric"] != false);
@@ -398,13 +402,7 @@ fn pack(rows: usize, columns: usize, bits: usize, code: impl Fn(usize, usize) ->
 }
 
 /// Scales `[groups, rows]` and zero points of `(group, row)` as the kernels want them: by row.
-fn groups(
-    scales: &[f32],
-    zero: impl Fn(usize, usize) -> u32,
-    rows: usize,
-    columns: usize,
-    group: usize,
-) -> Groups {
+fn groups(scales: &[f32], zero: impl Fn(usize, usize) -> u32, rows: usize, columns: usize, group: usize) -> Groups {
     let count = columns.div_ceil(group);
     let places = (0..rows).flat_map(|row| (0..count).map(move |at| (at, row)));
     Groups {
