@@ -94,6 +94,7 @@ fn show_counts_weights_and_not_what_packs_them() {
         ("fp8-tensor", "FP8"),
         ("compressed-int8", "INT8"),
         ("int8", "INT8"),
+        ("compressed-int4-zeros-act-order", "INT4"),
         ("nf4-across-rows", "NF4"),
     ] {
         let (code, shown, stderr) = Home::new().run(&["show", "--json", folder(name).to_str().unwrap()]);

@@ -135,6 +135,37 @@ def compressed(kind, strategy):
     return config, pack
 
 
+def compressed_words(bits, group, symmetric=True, act_order=False):
+    from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
+
+    def pack(stem, weight):
+        rows, columns = weight.shape
+        size = group or columns
+        of = torch.arange(columns) // size
+        if act_order:
+            of = of[torch.randperm(columns)]
+        low, top = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+        shape = (rows, columns // size)
+        zeros = torch.zeros(shape).long() if symmetric else torch.randint(low, top + 1, shape)
+        scale = (weight.abs().max() / top * (0.5 + torch.rand(shape))).half()
+        stored = torch.clamp(torch.round(weight / scale.float()[:, of]) + zeros[:, of], low, top)
+        tensors = {"weight_packed": pack_to_int32(stored.to(torch.int8), bits), "weight_scale": scale,
+                   "weight_shape": torch.tensor(weight.shape)}
+        if not symmetric:
+            tensors["weight_zero_point"] = pack_to_int32(zeros.to(torch.int8), bits, packed_dim=0)
+        if act_order:
+            tensors["weight_g_idx"] = of.to(torch.int32)
+        plain = (stored - zeros[:, of]) * scale.float()[:, of]
+        return {f"{stem}.{name}": tensor for name, tensor in tensors.items()}, plain
+
+    weights = dict(num_bits=bits, type="int", symmetric=symmetric, strategy="group" if group else "channel",
+                   group_size=group, dynamic=False, actorder="group" if act_order else None, block_structure=None)
+    groups = {"group_0": dict(targets=["Linear"], weights=weights, input_activations=None, output_activations=None)}
+    config = dict(quant_method="compressed-tensors", format="pack-quantized", quantization_status="compressed",
+                  ignore=["lm_head"], config_groups=groups)
+    return config, pack
+
+
 def nf4(nested):
     import bitsandbytes.functional as library
 
@@ -185,6 +216,9 @@ MODELS = {
     "compressed-fp8-channel": (LLAMA, compressed("float", "channel")),
     "compressed-fp8-block": (WIDE, compressed("float", "block")),
     "compressed-int8": (LLAMA, compressed("int", "channel")),
+    "compressed-int4": (LLAMA, compressed_words(4, 32)),
+    "compressed-int4-zeros-act-order": (LLAMA, compressed_words(4, 32, symmetric=False, act_order=True)),
+    "compressed-int8-words": (LLAMA, compressed_words(8, None)),
     "nf4": (("llama", dict(intermediate_size=128)), nf4(False)),
     "nf4-nested": (("llama", dict(hidden_size=128, intermediate_size=192, vocab_size=40)), nf4(True)),
     # Rows that are not whole groups.
