@@ -17,7 +17,11 @@ pub struct Attention {
     qkv: Qkv,
     /// Of Q and of K.
     norms: (Option<QkNorms>, Option<QkNorms>),
+    /// After RoPE.
+    norms_last: bool,
     v_norm: Option<Norm>,
+    /// What Q, K and V may be at most, either side of zero.
+    bound: Option<f64>,
     output: Linear,
     heads: usize,
     kv_heads: usize,
@@ -105,6 +109,8 @@ impl Attention {
         Ok(Attention {
             qkv,
             norms: (norm("attn_q_norm", heads)?, k_norm),
+            norms_last: family.qk_norm == QkNorm::TurnedHeads,
+            bound: config.scales.qkv_bound,
             v_norm: if family.v_norm { Some(Norm::plain(head_dim, NormKind::Rms, norm_eps)?) } else { None },
             output: checkpoint.linear(&name("attn_output"), hidden_size, q_size, false)?,
             heads,
@@ -128,20 +134,25 @@ impl Attention {
     pub fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> Result<Tensor> {
         let Attention { heads, head_dim, .. } = *self;
         let tokens = pass.tokens;
-        let (q, kv) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
+        let (mut q, mut kv) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
+        if let (Some(bound), Some((k, v))) = (self.bound, &kv) {
+            q = q.clamp(-bound, bound)?;
+            kv = Some((k.clamp(-bound, bound)?, v.clamp(-bound, bound)?));
+        }
         // Normed and turned, [heads or kv_heads, tokens, head_dim].
         let placed = |x: Tensor, norm: &Option<QkNorms>| -> Result<Tensor> {
             let x = match norm {
-                Some(norm) => norm.forward(&x)?,
-                None => x,
+                Some(norm) if !self.norms_last => norm.forward(&x)?,
+                _ => x,
             };
-            let x = x.transpose(0, 1)?;
-            match self.rotation {
-                Some(rotation) => {
-                    let (rope, angles) = &pass.rotations[rotation];
-                    rope.apply(&x, angles)
-                }
-                None => Ok(x),
+            let mut x = x.transpose(0, 1)?;
+            if let Some(rotation) = self.rotation {
+                let (rope, angles) = &pass.rotations[rotation];
+                x = rope.apply(&x, angles)?;
+            }
+            match norm {
+                Some(norm) if self.norms_last => norm.forward(&x),
+                _ => Ok(x),
             }
         };
         let mut q = placed(q, &self.norms.0)?;
@@ -211,10 +222,13 @@ impl QkNorms {
         head_dim: usize,
     ) -> std::result::Result<Option<QkNorms>, Error> {
         let DecoderConfig { family, norm_eps, .. } = *config;
-        let kind = if family.norm == NormKind::Layer { NormKind::Rms } else { family.norm };
+        let kind = if family.norm.subtracts_mean() { NormKind::Rms } else { family.norm };
         let (norm, weights) = match family.qk_norm {
             QkNorm::None => return Ok(None),
-            QkNorm::Heads => (Norm::load(checkpoint, stem, head_dim, kind, norm_eps)?, None),
+            QkNorm::HeadsIfAny if !checkpoint.has(&format!("{stem}.weight")) => return Ok(None),
+            QkNorm::Heads | QkNorm::HeadsIfAny | QkNorm::TurnedHeads => {
+                (Norm::load(checkpoint, stem, head_dim, kind, norm_eps)?, None)
+            }
             QkNorm::Whole => (Norm::load(checkpoint, stem, heads * head_dim, kind, norm_eps)?, None),
             QkNorm::EachHead => match checkpoint.head_weights(stem, heads, head_dim)? {
                 None => return Ok(None),

@@ -119,6 +119,8 @@ pub struct Scales {
     /// `cap * tanh(x / cap)` of the attention scores.
     pub attention_cap: Option<f64>,
     pub logits_cap: Option<f64>,
+    /// What Q, K and V may be at most, either side of zero.
+    pub qkv_bound: Option<f64>,
     /// Q grows with the logarithm of its position.
     pub position: Option<PositionScale>,
 }

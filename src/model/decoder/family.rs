@@ -22,6 +22,16 @@ pub enum NormKind {
     RmsLessOne,
     /// Ba et al., 2016, <https://arxiv.org/abs/1607.06450>.
     Layer,
+    /// LayerNorm whose safetensors hold the weight less one.
+    LayerLessOne,
+    /// LayerNorm without weights.
+    LayerPlain,
+}
+
+impl NormKind {
+    pub fn subtracts_mean(self) -> bool {
+        matches!(self, NormKind::Layer | NormKind::LayerLessOne | NormKind::LayerPlain)
+    }
 }
 
 /// Where a layer normalizes and adds.
@@ -43,6 +53,10 @@ pub enum QkNorm {
     None,
     /// Over each head, with the same weights.
     Heads,
+    /// The same, where the file has weights for it.
+    HeadsIfAny,
+    /// Over each head, after RoPE.
+    TurnedHeads,
     /// LayerNorm over each head with weights of its own, where the file has them.
     EachHead,
     /// Over all heads at once.
@@ -85,6 +99,8 @@ pub enum Activation {
     Gelu,
     /// Its approximation by tanh.
     GeluTanh,
+    /// The square of what is above zero.
+    ReluSquared,
     /// gpt-oss: gate and up bounded, SiLU of a steeper slope, and up counted from one.
     BoundedSilu,
 }
@@ -122,6 +138,8 @@ pub struct Family {
     pub scaled_embedding: bool,
     /// The weights of the experts chosen for a token are scaled to sum to one.
     pub experts_sum_to_one: bool,
+    /// Experts are scored by a sigmoid, where the file does not say how.
+    pub experts_by_sigmoid: bool,
     /// GGUF's `logit_scale` multiplies; it divides elsewhere.
     pub multiplied_logits: bool,
     /// Matrices of safetensors are `[in, out]`.
@@ -151,6 +169,7 @@ const LLAMA: Family = Family {
     rope_in_windows: false,
     scaled_embedding: false,
     experts_sum_to_one: true,
+    experts_by_sigmoid: false,
     multiplied_logits: false,
     hf_transposed: false,
     hf_alternating_experts: false,
@@ -217,12 +236,15 @@ const COHERE: Family = Family {
 };
 
 pub const FAMILIES: &[Family] = &[
-    LLAMA,
+    Family { hf_model_types: &["llama", "internlm3"], ..LLAMA },
     // GGUF files of these call themselves llama, which is found first.
     Family { hf_model_types: &["mistral", "mixtral"], windows: Windows::All, ..LLAMA },
     Family { gguf_architecture: "mistral3", hf_model_types: &["ministral3"], windows: Windows::All, ..LLAMA },
     QWEN2,
+    Family { gguf_architecture: "qwen2vl", hf_model_types: &["qwen2_vl_text", "qwen2_5_vl_text"], ..QWEN2 },
     QWEN3,
+    Family { gguf_architecture: "qwen3vl", hf_model_types: &["qwen3_vl_text"], ..QWEN3 },
+    Family { gguf_architecture: "qwen3vlmoe", hf_model_types: &["qwen3_vl_moe_text"], ..QWEN3 },
     Family { gguf_architecture: "qwen2moe", hf_model_types: &["qwen2_moe"], experts_sum_to_one: false, ..QWEN2 },
     Family { gguf_architecture: "qwen3moe", hf_model_types: &["qwen3_moe"], ..QWEN3 },
     GEMMA,
@@ -314,11 +336,78 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         gguf_architecture: "deepseek2",
-        hf_model_types: &["deepseek_v2", "deepseek_v3"],
+        hf_model_types: &["deepseek_v2"],
         hf_rope_pairs: RopePairs::Neighbours,
         experts_sum_to_one: false,
         ..LLAMA
     },
+    // GGUF files of these call themselves deepseek2, which is found first, and say how experts are scored.
+    Family {
+        gguf_architecture: "deepseek2",
+        hf_model_types: &["deepseek_v3", "kimi_k2", "glm4_moe_lite"],
+        hf_rope_pairs: RopePairs::Neighbours,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "glm4moe",
+        hf_model_types: &["glm4_moe"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::HeadsIfAny,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "dots1",
+        hf_model_types: &["dots1"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::Heads,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "minimax-m2",
+        hf_model_types: &["minimax_m2"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::Whole,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "seed_oss",
+        hf_model_types: &["seed_oss"],
+        gguf_rope_pairs: RopePairs::Halves,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "ernie4_5",
+        hf_model_types: &["ernie4_5"],
+        hf_rope_pairs: RopePairs::Neighbours,
+        ..LLAMA
+    },
+    Family { gguf_architecture: "exaone", hf_model_types: &["exaone"], gguf_rope_pairs: RopePairs::Halves, ..LLAMA },
+    Family {
+        gguf_architecture: "hunyuan-dense",
+        hf_model_types: &["hunyuan_v1_dense"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::TurnedHeads,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "arcee",
+        hf_model_types: &["arcee"],
+        activation: Activation::ReluSquared,
+        gated: false,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "nemotron",
+        hf_model_types: &["nemotron"],
+        norm: NormKind::LayerLessOne,
+        activation: Activation::ReluSquared,
+        ..PLAIN
+    },
+    Family { gguf_architecture: "olmo", hf_model_types: &["olmo"], norm: NormKind::LayerPlain, ..LLAMA },
     Family {
         gguf_architecture: "gpt-oss",
         hf_model_types: &["gpt_oss"],

@@ -135,6 +135,7 @@ impl Activation {
             Activation::Silu => x.silu(),
             Activation::Gelu => x.gelu_erf(),
             Activation::GeluTanh => x.gelu(),
+            Activation::ReluSquared => x.relu()?.sqr(),
             Activation::BoundedSilu => {
                 let x = x.minimum(SILU_BOUND)?;
                 &x * candle_nn::ops::sigmoid(&(&x * SILU_SLOPE)?)?

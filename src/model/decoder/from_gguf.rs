@@ -39,7 +39,8 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
     let required = |name: &str| number(name).ok_or_else(|| wrong(format!("metadata has no {}", key(name))));
     let float = |name: &str| meta.f32(&key(name)).map(f64::from);
 
-    let layers = required("block_count")?;
+    // Layers that predict tokens further ahead come after those of the model.
+    let layers = required("block_count")?.saturating_sub(number("nextn_predict_layers").unwrap_or(0));
     if layers > MAX_LAYERS {
         return Err(wrong(format!("layers is {layers}")));
     }
@@ -142,7 +143,8 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             sum_to_one: meta.bool(&key("expert_weights_norm")).unwrap_or(family.experts_sum_to_one),
             scale: float("expert_weights_scale").filter(|scale| *scale != 0.0).unwrap_or(1.0),
             sigmoid: match number("expert_gating_func") {
-                None | Some(0 | 1 | 3) => false,
+                None | Some(0) => family.experts_by_sigmoid,
+                Some(1 | 3) => false,
                 Some(2) => true,
                 Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),
             },
@@ -219,6 +221,7 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             .map_or(1.0, |scale| if family.multiplied_logits { scale } else { 1.0 / scale }),
         attention_cap: float("attn_logit_softcapping").filter(|c| *c > 0.0),
         logits_cap: float("final_logit_softcapping").filter(|c| *c > 0.0),
+        qkv_bound: float("attention.clamp_kqv").filter(|c| *c > 0.0),
         position: float("attention.temperature_scale")
             .filter(|beta| *beta > 0.0)
             .map(|beta| PositionScale { beta, context: original_context }),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::config::{
     DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
 };
-use super::family::{Activation, FAMILIES, Family, Residual, WindowedRope, Windows};
+use super::family::{Activation, FAMILIES, Family, NormKind, Residual, WindowedRope, Windows};
 use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::packed::Packing;
 use super::rope::RopeScaling;
@@ -86,6 +86,9 @@ impl<'a> Reader<'a> {
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
         let heads = self.required(&["num_attention_heads", "n_head"])?;
         let latent = self.latent()?;
+        if self.architecture.starts_with("deepseek") && self.json["rope_interleave"] == false {
+            return Err(self.unsupported("rope_interleave = false".to_owned()));
+        }
         let head_dim = match &latent {
             Some(latent) => latent.rank + latent.rope_dim,
             None => self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1)),
@@ -106,7 +109,8 @@ impl<'a> Reader<'a> {
             context_length: self.required(&["max_position_embeddings", "n_positions"])?,
             norm_eps: self
                 .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
-                .unwrap_or(1e-6),
+                // OLMo's is fixed, and its files do not say it.
+                .unwrap_or(if self.family.norm == NormKind::LayerPlain { 1e-5 } else { 1e-6 }),
             residual: self.residual(),
             activation: self.activation()?,
             layers: self.layers(hidden_size, (kv_heads, head_dim), experts.is_some(), rotations.len())?,
@@ -196,6 +200,7 @@ impl<'a> Reader<'a> {
             Some("gelu") if self.architecture == "gemma" => Ok(Activation::GeluTanh),
             Some("gelu") => Ok(Activation::Gelu),
             Some("silu" | "swish") => Ok(Activation::Silu),
+            Some("relu2") => Ok(Activation::ReluSquared),
             Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast") => Ok(Activation::GeluTanh),
             Some(other) => Err(self.unsupported(format!("activation {other:?}"))),
         }
@@ -207,8 +212,8 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         let feed_forward_size = self.required(&["moe_intermediate_size", "intermediate_size"])?;
-        // DeepSeek V3 scores by sigmoid and groups by their best two; V2 by softmax and their best.
-        let third = self.architecture == "deepseek_v3";
+        // DeepSeek V3 and what follows it scores by sigmoid and groups by their best two; V2 by softmax and their best.
+        let third = self.family.experts_by_sigmoid;
         let grouped = third || self.json["topk_method"] == "group_limited_greedy";
         let groups = self.number(&["n_group"]).filter(|count| grouped && *count > 1);
         let shared = self.number(&["n_shared_experts"]).map(|count| count * feed_forward_size);
@@ -242,7 +247,7 @@ impl<'a> Reader<'a> {
         rotations: usize,
     ) -> Result<Vec<LayerConfig>, Error> {
         let json = self.json;
-        let count = self.required(&["num_hidden_layers", "n_layer"])?;
+        let count = self.required(&["num_hidden_layers", "n_layer", "num_layers"])?;
         if count > MAX_LAYERS {
             return Err(self.wrong(format!("layers is {count}")));
         }
@@ -280,7 +285,8 @@ impl<'a> Reader<'a> {
         let layer = |index: usize| {
             let windowed_here = windowed(index);
             let unrotated = self.family.rope_in_windows && window.is_some() && !windowed_here;
-            let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
+            let dense = json["mlp_layer_types"].get(index).is_some_and(|kind| *kind == "dense")
+                || json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
             let widened = self.architecture == "gemma4_text" && !windowed_here;
             let (kv_heads, head_dim) = if widened { full_heads } else { (kv_heads, head_dim) };
             let shares = index >= own_kv;
@@ -341,7 +347,10 @@ impl<'a> Reader<'a> {
         };
         let dim = (head_dim as f64 * fraction.unwrap_or(1.0)) as usize;
         let scaling = match kind {
-            "default" => RopeScaling::None,
+            // Images and text have axes of their own in multimodal files; text alone turns as ever.
+            "default" | "mrope" => RopeScaling::None,
+            // It differs only past the context that is allowed here.
+            "dynamic" => RopeScaling::None,
             "linear" => RopeScaling::Linear { factor: parameter("factor")? },
             "llama3" => RopeScaling::Llama3 {
                 factor: parameter("factor")?,
@@ -387,7 +396,12 @@ impl<'a> Reader<'a> {
             },
             other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
         };
-        Ok(Rotation { theta: theta.unwrap_or(10_000.0), dim, pairs: self.family.hf_rope_pairs, scaling })
+        let mut theta = theta.unwrap_or(10_000.0);
+        // Hunyuan's base, stretched for all positions alike (NTK-aware scaling).
+        if let (Some(alpha), true) = (rope["alpha"].as_f64(), kind == "dynamic") {
+            theta *= alpha.powf(dim as f64 / (dim as f64 - 2.0));
+        }
+        Ok(Rotation { theta, dim, pairs: self.family.hf_rope_pairs, scaling })
     }
 
     fn scales(&self, hidden_size: usize, head_dim: usize) -> Scales {
@@ -420,6 +434,7 @@ impl<'a> Reader<'a> {
             logits: self.float(&["logit_scale"]).unwrap_or(1.0) / self.float(&["logits_scaling"]).unwrap_or(1.0),
             attention_cap: self.float(&["attn_logit_softcapping"]),
             logits_cap: self.float(&["final_logit_softcapping"]),
+            qkv_bound: self.float(&["clip_qkv"]),
             position: rope["llama_4_scaling_beta"].as_f64().map(|beta| PositionScale {
                 beta,
                 context: rope["original_max_position_embeddings"].as_f64().unwrap_or(f64::INFINITY),

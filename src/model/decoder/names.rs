@@ -9,9 +9,9 @@ const NAMES: &[(&str, &[&str])] = &[
     ("output_norm", &["norm", "ln_f", "final_layernorm", "final_layer_norm", "embedding_norm"]),
     ("output", &["lm_head", "embed_out"]),
     ("attn_norm", &["input_layernorm", "ln_attn", "ln_1", "operator_norm"]),
-    ("attn_q", &["self_attn.q_proj"]),
-    ("attn_k", &["self_attn.k_proj"]),
-    ("attn_v", &["self_attn.v_proj"]),
+    ("attn_q", &["self_attn.q_proj", "attn.attention.q_proj"]),
+    ("attn_k", &["self_attn.k_proj", "attn.attention.k_proj"]),
+    ("attn_v", &["self_attn.v_proj", "attn.attention.v_proj"]),
     ("attn_qkv", &["self_attn.qkv_proj", "self_attention.query_key_value", "attention.query_key_value", "attn.c_attn"]),
     ("attn_q_a", &["self_attn.q_a_proj"]),
     ("attn_q_a_norm", &["self_attn.q_a_layernorm"]),
@@ -28,18 +28,30 @@ const NAMES: &[(&str, &[&str])] = &[
             "attention.dense",
             "attn.c_proj",
             "self_attn.out_proj",
+            "attn.attention.out_proj",
         ],
     ),
-    ("attn_q_norm", &["self_attn.q_norm", "self_attn.q_layernorm"]),
-    ("attn_k_norm", &["self_attn.k_norm", "self_attn.k_layernorm"]),
+    ("attn_q_norm", &["self_attn.q_norm", "self_attn.q_layernorm", "self_attn.query_layernorm"]),
+    ("attn_k_norm", &["self_attn.k_norm", "self_attn.k_layernorm", "self_attn.key_layernorm"]),
     ("attn_q_norm.#", &["self_attn.q_layernorm.norms.#"]),
     ("attn_k_norm.#", &["self_attn.k_layernorm.norms.#"]),
     ("attn_sinks", &["self_attn.sinks"]),
     ("post_attention_norm", &["post_self_attn_layernorm", "post_attention_layernorm"]),
     ("ffn_norm", &["pre_feedforward_layernorm", "post_attention_layernorm", "ln_mlp", "ln_2", "ffn_norm"]),
     ("post_ffw_norm", &["post_feedforward_layernorm", "post_mlp_layernorm"]),
-    ("ffn_gate", &["mlp.gate_proj", "feed_forward.w1"]),
-    ("ffn_up", &["mlp.up_proj", "mlp.gate_up_proj", "mlp.c_fc", "mlp.fc1", "mlp.dense_h_to_4h", "feed_forward.w3"]),
+    ("ffn_gate", &["mlp.gate_proj", "feed_forward.w1", "mlp.c_fc_0"]),
+    (
+        "ffn_up",
+        &[
+            "mlp.up_proj",
+            "mlp.gate_up_proj",
+            "mlp.c_fc",
+            "mlp.fc1",
+            "mlp.dense_h_to_4h",
+            "feed_forward.w3",
+            "mlp.c_fc_1",
+        ],
+    ),
     ("ffn_down", &["mlp.down_proj", "mlp.c_proj", "mlp.fc2", "mlp.dense_4h_to_h", "feed_forward.w2"]),
     ("ffn_pre_norm_2", &["pre_feedforward_layernorm_2"]),
     ("ffn_post_norm_1", &["post_feedforward_layernorm_1"]),
@@ -72,6 +84,7 @@ const NAMES: &[(&str, &[&str])] = &[
 /// Endings of GGUF names that are neither weight nor bias, and what stands for them.
 const ODD: &[(&str, &str)] = &[
     (".exp_probs_b.bias", ".mlp.gate.e_score_correction_bias"),
+    (".exp_probs_b.bias", ".block_sparse_moe.e_score_correction_bias"),
     (".ffn_gate_inp.scale", ".router.scale"),
     (".ffn_down_exps.scale", ".router.per_expert_scale"),
 ];
@@ -96,9 +109,10 @@ pub fn normalized(hf: &str) -> String {
 /// `blk.3.self_attn.q_proj.weight`.
 pub fn candidates(gguf: &str) -> Vec<String> {
     let Some((stem, kind)) = gguf.rsplit_once('.') else { return Vec::new() };
-    let odd = ODD.iter().find_map(|(ending, name)| Some(format!("{}{name}", gguf.strip_suffix(ending)?)));
-    if let Some(odd) = odd {
-        return vec![odd];
+    let odd = |(ending, name): &(&str, &str)| Some(format!("{}{name}", gguf.strip_suffix(ending)?));
+    let odd: Vec<String> = ODD.iter().filter_map(odd).collect();
+    if !odd.is_empty() {
+        return odd;
     }
     let (layer, stem) = match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
         Some((layer, stem)) => (format!("blk.{layer}."), stem),

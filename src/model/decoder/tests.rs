@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::family::{NormKind, QkNorm};
+use super::family::QkNorm;
 use super::*;
 use crate::weights::{GgufWriter, Metadata, Source, TensorType, Value};
 
@@ -68,7 +68,7 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
 /// Names and shapes of the tensors of such a model.
 fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
     let (q_size, kv_size) = (HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM);
-    let layer_norm = family.norm == NormKind::Layer;
+    let layer_norm = family.norm.subtracts_mean();
     let mut all: Vec<(String, Vec<usize>)> = Vec::new();
     let mut tensor = |name: String, dims: &[usize]| all.push((name, dims.to_vec()));
     let norm = |tensor: &mut dyn FnMut(String, &[usize]), stem: String, size: usize| {
@@ -102,7 +102,7 @@ fn tensors(family: &Family, experts: bool) -> Vec<(String, Vec<usize>)> {
         }
         let normed = match family.qk_norm {
             QkNorm::None => None,
-            QkNorm::Heads => Some((HEAD_DIM, HEAD_DIM)),
+            QkNorm::Heads | QkNorm::HeadsIfAny | QkNorm::TurnedHeads => Some((HEAD_DIM, HEAD_DIM)),
             QkNorm::Whole => Some((q_size, kv_size)),
             QkNorm::EachHead => {
                 tensor(name("attn_q_norm.weight"), &[HEADS, HEAD_DIM]);
