@@ -1,6 +1,8 @@
 //! Attention of the new tokens over all tokens so far (Vaswani et al., 2017,
 //! <https://arxiv.org/abs/1706.03762>; grouped queries: Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
 
+use std::cell::OnceCell;
+
 use candle_core::{Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
@@ -28,6 +30,8 @@ pub struct Attention {
     head_dim: usize,
     scores: Scores,
     rotation: Option<usize>,
+    /// Q's matrix gives each head's query and a gate for its result.
+    gated: bool,
 }
 
 /// How queries weigh keys.
@@ -95,7 +99,7 @@ impl Attention {
             let layout = if checkpoint.is_folder() { family.hf_qkv } else { QkvLayout::Blocks };
             Qkv::Fused(linear("attn_qkv", q_size + 2 * kv_size)?, layout)
         } else {
-            let q = linear("attn_q", q_size)?;
+            let q = linear("attn_q", if family.gated_attention { 2 * q_size } else { q_size })?;
             if kv_of.is_some() {
                 Qkv::QueryAlone(q)
             } else if family.v_norm && !checkpoint.has(&name("attn_v.weight")) {
@@ -126,6 +130,7 @@ impl Attention {
                 },
             },
             rotation,
+            gated: family.gated_attention,
         })
     }
 
@@ -135,6 +140,8 @@ impl Attention {
         let Attention { heads, head_dim, .. } = *self;
         let tokens = pass.tokens;
         let (mut q, mut kv) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
+        let gate = if self.gated { Some(q.narrow(2, head_dim, head_dim)?) } else { None };
+        q = q.narrow(2, 0, head_dim)?;
         if let (Some(bound), Some((k, v))) = (self.bound, &kv) {
             q = q.clamp(-bound, bound)?;
             kv = Some((k.clamp(-bound, bound)?, v.clamp(-bound, bound)?));
@@ -169,15 +176,18 @@ impl Attention {
                 cache.append(pass.past, &placed(k, &self.norms.1)?, &v.transpose(0, 1)?)?
             }
         };
-        let out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+        let mut out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+        if let Some(gate) = gate {
+            out = (out * candle_nn::ops::sigmoid(&gate.contiguous()?)?)?;
+        }
         self.output.forward(&out.reshape((tokens, heads * head_dim))?)
     }
 
-    /// Q, and K and V if they are the layer's own.
+    /// Q, with a gate the gates behind it; and K and V if they are the layer's own.
     fn project(&self, x: &Tensor) -> Result<(Tensor, Option<(Tensor, Tensor)>)> {
         let Attention { heads, kv_heads, head_dim, .. } = *self;
         let tokens = x.dim(0)?;
-        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, head_dim));
+        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, ()));
         match &self.qkv {
             Qkv::Apart(q, k, v) => {
                 let kv = (split(k.forward(x)?, kv_heads)?, split(v.forward(x)?, kv_heads)?);
@@ -265,6 +275,8 @@ pub struct Pass<'a> {
     pub position_scales: Option<Tensor>,
     /// What layers add of their own embeddings, `[tokens, layers, size]`.
     pub layer_vectors: Option<Tensor>,
+    /// RWKV 7's values of the first layer, which all others use.
+    pub first_value: OnceCell<Tensor>,
 }
 
 impl Pass<'_> {

@@ -1,7 +1,7 @@
 //! What a decoder is made of: read from GGUF metadata ([`super::from_gguf`]) or `config.json`
 //! ([`super::from_json`]).
 
-use super::family::{Activation, Family, Residual, RopePairs};
+use super::family::{Activation, Family, KeySharing, Residual, RopePairs};
 use super::rope::RopeScaling;
 use crate::model::Error;
 
@@ -54,6 +54,37 @@ pub enum MixerKind {
     ShortConv {
         width: usize,
     },
+    DeltaNet(DeltaNetShape),
+    Rwkv7(Rwkv7Shape),
+}
+
+/// The heads of a layer of the gated delta rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeltaNetShape {
+    /// Of queries and keys.
+    pub key_heads: usize,
+    /// Of values; several share a key head.
+    pub value_heads: usize,
+    pub key_dim: usize,
+    pub value_dim: usize,
+    /// Tokens that the convolution before it spans.
+    pub conv_width: usize,
+    pub sharing: KeySharing,
+}
+
+/// The heads of a layer of RWKV 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rwkv7Shape {
+    pub head_dim: usize,
+    /// The file was made for kernels that add more to a length before dividing by it.
+    pub fused_norms: bool,
+}
+
+impl Rwkv7Shape {
+    /// What is added to the square of a length before dividing by it.
+    pub fn unit_eps(&self) -> f32 {
+        if self.fused_norms { 1e-6 } else { 1e-24 }
+    }
 }
 
 /// How heads are rotated by position.
@@ -192,6 +223,23 @@ impl DecoderConfig {
             match layer.mixer {
                 MixerKind::Attention => {}
                 MixerKind::ShortConv { width } => positive.push(("convolution width", width)),
+                MixerKind::DeltaNet(shape) => {
+                    positive.push(("convolution width", shape.conv_width));
+                    let DeltaNetShape { key_heads, value_heads, key_dim, value_dim, .. } = shape;
+                    if !value_heads.is_multiple_of(key_heads) {
+                        return wrong(format!("{value_heads} value heads do not share {key_heads} key heads evenly"));
+                    }
+                    positive.push(("state", value_heads.saturating_mul(key_dim).saturating_mul(value_dim)));
+                }
+                MixerKind::Rwkv7(Rwkv7Shape { head_dim, .. }) => {
+                    if head_dim == 0 || !self.hidden_size.is_multiple_of(head_dim) {
+                        return wrong(format!(
+                            "hidden size {} does not divide into heads of {head_dim}",
+                            self.hidden_size
+                        ));
+                    }
+                    positive.push(("state", self.hidden_size.saturating_mul(head_dim)));
+                }
             }
         }
         if let Some((name, value)) = positive.iter().find(|(_, v)| *v == 0 || *v > 1 << 30) {

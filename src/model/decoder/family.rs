@@ -91,6 +91,15 @@ pub enum QkvLayout {
     Groups,
 }
 
+/// Which key head a value head of the gated delta rule has, of `k` key heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySharing {
+    /// The first few have the first, the next few the second.
+    Neighbours,
+    /// Head `i` has `i % k`.
+    InTurn,
+}
+
 /// The feed-forward layer's nonlinearity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
@@ -142,6 +151,10 @@ pub struct Family {
     pub experts_by_sigmoid: bool,
     /// GGUF's `logit_scale` multiplies; it divides elsewhere.
     pub multiplied_logits: bool,
+    /// Most layers have the gated delta rule in place of attention; how GGUF files order its heads.
+    pub delta_net: Option<KeySharing>,
+    /// The matrix of Q also gives a gate for what attention finds, after each head's query.
+    pub gated_attention: bool,
     /// Matrices of safetensors are `[in, out]`.
     pub hf_transposed: bool,
     /// Those of experts are, and gate and up alternate in one matrix.
@@ -171,6 +184,8 @@ const LLAMA: Family = Family {
     experts_sum_to_one: true,
     experts_by_sigmoid: false,
     multiplied_logits: false,
+    delta_net: None,
+    gated_attention: false,
     hf_transposed: false,
     hf_alternating_experts: false,
 };
@@ -185,6 +200,22 @@ const QWEN2: Family = Family {
 
 const QWEN3: Family =
     Family { gguf_architecture: "qwen3", hf_model_types: &["qwen3"], qk_norm: QkNorm::Heads, qkv_bias: false, ..QWEN2 };
+
+const QWEN3_NEXT: Family = Family {
+    gguf_architecture: "qwen3next",
+    hf_model_types: &["qwen3_next"],
+    norm: NormKind::RmsLessOne,
+    delta_net: Some(KeySharing::Neighbours),
+    gated_attention: true,
+    ..QWEN3
+};
+
+const QWEN3_5: Family = Family {
+    gguf_architecture: "qwen35",
+    hf_model_types: &["qwen3_5_text", "qwen3_5"],
+    delta_net: Some(KeySharing::InTurn),
+    ..QWEN3_NEXT
+};
 
 const GEMMA: Family = Family {
     gguf_architecture: "gemma",
@@ -247,6 +278,9 @@ pub const FAMILIES: &[Family] = &[
     Family { gguf_architecture: "qwen3vlmoe", hf_model_types: &["qwen3_vl_moe_text"], ..QWEN3 },
     Family { gguf_architecture: "qwen2moe", hf_model_types: &["qwen2_moe"], experts_sum_to_one: false, ..QWEN2 },
     Family { gguf_architecture: "qwen3moe", hf_model_types: &["qwen3_moe"], ..QWEN3 },
+    QWEN3_NEXT,
+    QWEN3_5,
+    Family { gguf_architecture: "qwen35moe", hf_model_types: &["qwen3_5_moe_text", "qwen3_5_moe"], ..QWEN3_5 },
     GEMMA,
     GEMMA2,
     Family {
@@ -435,6 +469,7 @@ pub const FAMILIES: &[Family] = &[
         qk_norm: QkNorm::Heads,
         ..LLAMA
     },
+    Family { gguf_architecture: "rwkv7", hf_model_types: &["rwkv7"], activation: Activation::ReluSquared, ..PLAIN },
     Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];
 

@@ -4,10 +4,12 @@
 use candle_core::{Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
-use super::config::{DecoderConfig, Experts};
+use super::config::{DecoderConfig, Experts, MixerKind};
 use super::family::Activation;
+use super::kv_cache::LayerCache;
 use super::linear::{Linear, Matrix};
 use super::norm::Norm;
+use super::rwkv7::ChannelMix;
 use crate::model::Error;
 
 /// One a layer: the size of a variant costs nothing.
@@ -15,6 +17,7 @@ use crate::model::Error;
 pub enum FeedForward {
     Dense(Dense),
     Experts(Mixture),
+    ChannelMix(ChannelMix),
     Both(Both),
 }
 
@@ -33,6 +36,9 @@ impl FeedForward {
         config: &DecoderConfig,
         layer: usize,
     ) -> std::result::Result<FeedForward, Error> {
+        if let MixerKind::Rwkv7(_) = config.layers[layer].mixer {
+            return Ok(FeedForward::ChannelMix(ChannelMix::load(checkpoint, config, layer)?));
+        }
         let size = config.layers[layer].feed_forward_size;
         let dense = || Dense::load(checkpoint, config, layer, "", size);
         let Some(experts) = config.experts.as_ref().filter(|_| config.layers[layer].experts) else {
@@ -56,8 +62,9 @@ impl FeedForward {
     }
 
     /// `x` `[tokens, hidden]`, normed, to the same shape; `raw` is `x` before its norm.
-    pub fn forward(&self, x: &Tensor, raw: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, raw: &Tensor, cache: &mut LayerCache) -> Result<Tensor> {
         match self {
+            FeedForward::ChannelMix(mix) => mix.forward(x, cache),
             FeedForward::Dense(dense) => dense.forward(x),
             FeedForward::Experts(mixture) => mixture.forward(x, raw),
             FeedForward::Both(both) => {
@@ -130,7 +137,7 @@ pub const SILU_BOUND: f64 = 7.0;
 pub const SILU_SLOPE: f64 = 1.702;
 
 impl Activation {
-    pub(super) fn apply(self, x: &Tensor) -> Result<Tensor> {
+    pub fn apply(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Activation::Silu => x.silu(),
             Activation::Gelu => x.gelu_erf(),

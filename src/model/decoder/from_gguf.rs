@@ -5,7 +5,8 @@
 
 use super::checkpoint::Checkpoint;
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
+    DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
+    Rotation, Rwkv7Shape, Scales,
 };
 use super::family::{FAMILIES, Residual, WindowedRope, Windows};
 use super::rope::RopeScaling;
@@ -45,7 +46,11 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
         return Err(wrong(format!("layers is {layers}")));
     }
     let hidden_size = required("embedding_length")?;
-    let heads = required("attention.head_count")?;
+    let rwkv7 = number("wkv.head_size").map(|head_dim| Rwkv7Shape { head_dim, fused_norms: false });
+    let heads = match rwkv7 {
+        Some(shape) => hidden_size / shape.head_dim.max(1),
+        None => required("attention.head_count")?,
+    };
     let latent = match number("attention.kv_lora_rank") {
         None => None,
         Some(rank) => {
@@ -171,11 +176,31 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
     };
     let own_kv = layers - number("attention.shared_kv_layers").unwrap_or(0).min(layers);
     let windowed_dim = number("attention.key_length_swa").unwrap_or(head_dim);
+    let delta_net = match family.delta_net {
+        None => None,
+        Some(sharing) => {
+            let value_heads = required("ssm.time_step_rank")?;
+            Some(DeltaNetShape {
+                key_heads: required("ssm.group_count")?,
+                value_heads,
+                key_dim: required("ssm.state_size")?,
+                value_dim: required("ssm.inner_size")? / value_heads.max(1),
+                conv_width: required("ssm.conv_kernel")?,
+                sharing,
+            })
+        }
+    };
+    let attention_every = number("full_attention_interval").unwrap_or(4).max(1);
+    let recurrent = |index: usize| match meta.get(&key("attention.recurrent_layers")) {
+        Some(Value::Array(all)) => matches!(all.get(index), Some(Value::Bool(true))),
+        _ => !(index + 1).is_multiple_of(attention_every),
+    };
     let layer = |index: usize| {
         let windowed_here = window.is_some() && windowed(index);
         LayerConfig {
             window: window.filter(|_| windowed_here),
             rotation: match family.rope_free_every {
+                _ if rwkv7.is_some() => None,
                 Some(n) if (index + 1).is_multiple_of(n) => None,
                 _ if family.rope_in_windows && window.is_some() && !windowed_here => None,
                 _ => Some(if windowed_here { rotations.len() - 1 } else { 0 }),
@@ -191,7 +216,11 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             experts: expert_count > 0 && index >= dense_layers,
             mixer: match number("shortconv.l_cache") {
                 Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
-                _ => MixerKind::Attention,
+                _ => match (delta_net, rwkv7) {
+                    (Some(shape), _) if recurrent(index) => MixerKind::DeltaNet(shape),
+                    (_, Some(shape)) => MixerKind::Rwkv7(shape),
+                    _ => MixerKind::Attention,
+                },
             },
         }
     };

@@ -5,9 +5,10 @@
 use serde_json::Value as Json;
 
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale, Rotation, Scales,
+    DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
+    Rotation, Rwkv7Shape, Scales,
 };
-use super::family::{Activation, FAMILIES, Family, NormKind, Residual, WindowedRope, Windows};
+use super::family::{Activation, FAMILIES, Family, KeySharing, NormKind, Residual, WindowedRope, Windows};
 use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::packed::Packing;
 use super::rope::RopeScaling;
@@ -30,6 +31,9 @@ pub fn family(json: &Json) -> Option<&'static Family> {
 fn text_model(json: &Json) -> &Json {
     if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json }
 }
+
+/// RWKV's state takes any number of tokens; what its files say was trained with is no bound.
+pub const RWKV_CONTEXT: usize = 1 << 20;
 
 struct Reader<'a> {
     file: &'a str,
@@ -84,7 +88,11 @@ impl<'a> Reader<'a> {
             return Err(self.unsupported(format!("{what:?}")));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
-        let heads = self.required(&["num_attention_heads", "n_head"])?;
+        let rwkv7 = self.rwkv7()?;
+        let heads = match rwkv7 {
+            Some(shape) => hidden_size / shape.head_dim.max(1),
+            None => self.required(&["num_attention_heads", "n_head"])?,
+        };
         let latent = self.latent()?;
         if self.architecture.starts_with("deepseek") && self.json["rope_interleave"] == false {
             return Err(self.unsupported("rope_interleave = false".to_owned()));
@@ -106,7 +114,10 @@ impl<'a> Reader<'a> {
             architecture: self.architecture.to_owned(),
             hidden_size,
             heads,
-            context_length: self.required(&["max_position_embeddings", "n_positions"])?,
+            context_length: match rwkv7 {
+                Some(_) => RWKV_CONTEXT,
+                None => self.required(&["max_position_embeddings", "n_positions"])?,
+            },
             norm_eps: self
                 .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
                 // OLMo's is fixed, and its files do not say it.
@@ -125,7 +136,10 @@ impl<'a> Reader<'a> {
 
     fn feed_forward_size(&self, hidden_size: usize) -> usize {
         let names = ["block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
-        let size = self.number(&names).unwrap_or(4 * hidden_size);
+        let size = self.number(&names).unwrap_or_else(|| match self.float(&["hidden_ratio"]) {
+            Some(ratio) => ((ratio * hidden_size as f64) as usize).min(1 << 31).next_multiple_of(32),
+            None => 4 * hidden_size,
+        });
         if self.json["block_auto_adjust_ff_dim"] != true {
             return size;
         }
@@ -200,7 +214,7 @@ impl<'a> Reader<'a> {
             Some("gelu") if self.architecture == "gemma" => Ok(Activation::GeluTanh),
             Some("gelu") => Ok(Activation::Gelu),
             Some("silu" | "swish") => Ok(Activation::Silu),
-            Some("relu2") => Ok(Activation::ReluSquared),
+            Some("sqrelu" | "relu2") => Ok(Activation::ReluSquared),
             Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast") => Ok(Activation::GeluTanh),
             Some(other) => Err(self.unsupported(format!("activation {other:?}"))),
         }
@@ -263,6 +277,9 @@ impl<'a> Reader<'a> {
         let first = self.number(&["first_k_dense_replace", "num_dense_layers"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
         let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
+        let delta_net = self.delta_net()?;
+        let rwkv7 = self.rwkv7()?;
+        let attention_every = self.number(&["full_attention_interval"]).unwrap_or(4).max(1);
         let feed_forward_size = self.feed_forward_size(hidden_size);
         // The last layers use the keys and values of the last before them of their kind.
         let own_kv = count - self.number(&["num_kv_shared_layers"]).unwrap_or(0).min(count);
@@ -292,7 +309,8 @@ impl<'a> Reader<'a> {
             let shares = index >= own_kv;
             LayerConfig {
                 window: window.filter(|_| windowed_here),
-                rotation: (with_rope(index) && !unrotated).then(|| if windowed_here { rotations - 1 } else { 0 }),
+                rotation: (with_rope(index) && !unrotated && rwkv7.is_none())
+                    .then(|| if windowed_here { rotations - 1 } else { 0 }),
                 kv_heads,
                 head_dim,
                 kv_of: (0..own_kv).rev().find(|of| shares && windowed(*of) == windowed_here),
@@ -301,13 +319,50 @@ impl<'a> Reader<'a> {
                     false => feed_forward_size,
                 },
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
-                mixer: match json["layer_types"].get(index).and_then(Json::as_str) {
-                    Some("conv") => MixerKind::ShortConv { width: conv_width },
+                mixer: match (rwkv7, delta_net, json["layer_types"].get(index).and_then(Json::as_str)) {
+                    (Some(shape), ..) => MixerKind::Rwkv7(shape),
+                    (_, Some(shape), Some("linear_attention")) => MixerKind::DeltaNet(shape),
+                    (_, Some(shape), None) if !(index + 1).is_multiple_of(attention_every) => {
+                        MixerKind::DeltaNet(shape)
+                    }
+                    (_, _, Some("conv")) => MixerKind::ShortConv { width: conv_width },
                     _ => MixerKind::Attention,
                 },
             }
         };
         Ok((0..count).map(layer).collect())
+    }
+
+    fn rwkv7(&self) -> Result<Option<Rwkv7Shape>, Error> {
+        if self.architecture != "rwkv7" {
+            return Ok(None);
+        }
+        if !self.json["attn"].is_null() {
+            return Err(self.unsupported("layers of attention".to_owned()));
+        }
+        if self.json["norm_first"] == false {
+            return Err(self.unsupported("an embedding without norm".to_owned()));
+        }
+        let by_count =
+            self.number(&["num_heads"]).map(|heads| self.number(&["hidden_size"]).unwrap_or(0) / heads.max(1));
+        Ok(Some(Rwkv7Shape {
+            head_dim: self.number(&["head_dim"]).or(by_count).unwrap_or(64),
+            fused_norms: self.json["fuse_norm"] != false,
+        }))
+    }
+
+    fn delta_net(&self) -> Result<Option<DeltaNetShape>, Error> {
+        if self.family.delta_net.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(DeltaNetShape {
+            key_heads: self.required(&["linear_num_key_heads"])?,
+            value_heads: self.required(&["linear_num_value_heads"])?,
+            key_dim: self.required(&["linear_key_head_dim"])?,
+            value_dim: self.required(&["linear_value_head_dim"])?,
+            conv_width: self.required(&["linear_conv_kernel_dim"])?,
+            sharing: KeySharing::Neighbours,
+        }))
     }
 
     /// The rotation of layers that see all, whose heads are `full_dim` wide, and that of windowed ones where it
@@ -345,7 +400,8 @@ impl<'a> Reader<'a> {
             "proportional" => None,
             _ => rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"])),
         };
-        let dim = (head_dim as f64 * fraction.unwrap_or(1.0)) as usize;
+        let usual = if self.family.delta_net.is_some() { 0.25 } else { 1.0 };
+        let dim = (head_dim as f64 * fraction.unwrap_or(usual)) as usize;
         let scaling = match kind {
             // Images and text have axes of their own in multimodal files; text alone turns as ever.
             "default" | "mrope" => RopeScaling::None,

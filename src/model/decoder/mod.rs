@@ -4,6 +4,8 @@ mod attention;
 mod causal_conv;
 mod checkpoint;
 mod config;
+mod delta_net;
+mod delta_rule;
 mod family;
 mod feed_forward;
 mod from_gguf;
@@ -16,10 +18,12 @@ mod names;
 mod norm;
 mod packed;
 mod rope;
+mod rwkv7;
 mod short_conv;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{Device, Tensor};
@@ -30,6 +34,7 @@ pub use family::{Architecture, FAMILIES, Family, architectures};
 
 use self::attention::{Attention, Pass, soft_cap};
 use self::config::MixerKind;
+use self::delta_net::DeltaNet;
 use self::family::Residual;
 use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
@@ -38,6 +43,7 @@ use self::layer_embedding::{LayerEmbedding, LayerEmbeddings};
 use self::linear::{Linear, Matrix};
 use self::norm::Norm;
 use self::rope::Rope;
+use self::rwkv7::TimeMix;
 use self::short_conv::ShortConv;
 use super::Error;
 use crate::weights::Bytes;
@@ -59,6 +65,7 @@ pub enum Logits {
 pub struct Decoder {
     pub config: DecoderConfig,
     embedding: Matrix,
+    embedding_norm: Option<Norm>,
     /// Learned positions `[context, hidden]`, for the families without RoPE.
     positions: Option<Matrix>,
     layer_embeddings: Option<LayerEmbeddings>,
@@ -106,6 +113,8 @@ enum Mixer {
     Attention(Attention),
     Latent(LatentAttention),
     ShortConv(ShortConv),
+    DeltaNet(DeltaNet),
+    Rwkv7(TimeMix),
 }
 
 impl Mixer {
@@ -118,6 +127,8 @@ impl Mixer {
             (MixerKind::ShortConv { width }, _) => {
                 Mixer::ShortConv(ShortConv::load(checkpoint, config, *width, layer)?)
             }
+            (MixerKind::Rwkv7(shape), _) => Mixer::Rwkv7(TimeMix::load(checkpoint, config, *shape, layer)?),
+            (MixerKind::DeltaNet(shape), _) => Mixer::DeltaNet(DeltaNet::load(checkpoint, config, *shape, layer)?),
         })
     }
 
@@ -126,6 +137,8 @@ impl Mixer {
             Mixer::Attention(attention) => attention.forward(x, pass, cache),
             Mixer::Latent(attention) => attention.forward(x, pass, cache),
             Mixer::ShortConv(conv) => conv.forward(x, cache),
+            Mixer::DeltaNet(net) => net.forward(x, cache),
+            Mixer::Rwkv7(mix) => mix.forward(x, pass, cache),
         }
     }
 }
@@ -139,10 +152,12 @@ impl Layer {
         let has = |part: &str| checkpoint.has(&format!("blk.{index}.{part}.weight"));
         let before = config.residual != Residual::Post;
         let after = matches!(config.residual, Residual::Post | Residual::Sandwich);
-        // Falcon's GGUF files name the norm of attention after that of the other part, if there are two.
-        let (attn_name, ffn_name) = match (has("attn_norm_2"), before && !after) {
-            (true, _) => ("attn_norm_2", "attn_norm"),
-            // gpt-oss's call the norm before the other part by what it comes after.
+        // Falcon's GGUF files name the norm of attention after that of the other part, if there are two; RWKV's
+        // number them as they come.
+        let (attn_name, ffn_name) = match (has("attn_norm_2"), config.residual == Residual::Pre) {
+            (true, true) => ("attn_norm", "attn_norm_2"),
+            (true, false) => ("attn_norm_2", "attn_norm"),
+            // gpt-oss's and Qwen3-Next's call the norm before the other part by what it comes after.
             (false, true) if !has("ffn_norm") && has("post_attention_norm") => ("attn_norm", "post_attention_norm"),
             _ => ("attn_norm", "ffn_norm"),
         };
@@ -176,11 +191,11 @@ impl Layer {
         let attended = maybe(&self.post_attn_norm, &self.mixer.forward(&normed, pass, cache)?)?;
         if self.residual == Residual::Parallel {
             let normed = if self.ffn_norm.is_some() { maybe(&self.ffn_norm, x)? } else { normed };
-            let fed = self.feed_forward.forward(&normed, x)?;
+            let fed = self.feed_forward.forward(&normed, x, cache)?;
             return Ok((x + scaled((attended + fed)?)?)?);
         }
         let x = (x + scaled(attended)?)?;
-        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?, &x)?;
+        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?, &x, cache)?;
         let mut x = (&x + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?;
         if let (Some(embedding), Some(vectors)) = (&self.embedding, &pass.layer_vectors) {
             x = (&x + embedding.forward(&x, vectors)?)?;
@@ -203,7 +218,7 @@ impl Decoder {
         let hidden = config.hidden_size;
         let embedding = checkpoint.matrix("token_embd.weight", None, hidden)?;
         let rotates = config.layers.iter().any(|layer| layer.rotation.is_some());
-        let positions = match rotates {
+        let positions = match rotates || config.is_recurrent() {
             true => None,
             false => Some(checkpoint.matrix("position_embd.weight", Some(config.context_length), hidden)?),
         };
@@ -216,12 +231,18 @@ impl Decoder {
             true => Some(checkpoint.vector("output.bias", output.rows())?),
             false => None,
         };
-        // LFM2's GGUF files call it as if it were of the embedding.
-        let final_norm = if checkpoint.has("token_embd_norm.weight") { "token_embd_norm" } else { "output_norm" };
+        // LFM2's GGUF files call it as if it were of the embedding, and have no other.
+        let (embedding_norm, final_norm) =
+            match (checkpoint.has("token_embd_norm.weight"), checkpoint.has("output_norm.weight")) {
+                (true, true) => (Some(norm(checkpoint, &config, "token_embd_norm")?), "output_norm"),
+                (true, false) => (None, "token_embd_norm"),
+                (false, _) => (None, "output_norm"),
+            };
         let count = config.layers.len();
         let layers = (0..count).map(|index| Layer::load(checkpoint, &config, index)).collect::<Result<Vec<_>, _>>()?;
         Ok(Decoder {
             embedding,
+            embedding_norm,
             positions,
             layer_embeddings: LayerEmbeddings::load(checkpoint, &config)?,
             output: Linear { weight: output, bias },
@@ -335,6 +356,9 @@ impl Decoder {
         if scales.embedding != 1.0 {
             x = (x * scales.embedding)?;
         }
+        if let Some(norm) = &self.embedding_norm {
+            x = norm.forward(&x)?;
+        }
         let past = self.len();
         let positions = past..past + tokens.len();
         if let Some(learned) = &self.positions {
@@ -355,7 +379,8 @@ impl Decoder {
             Some(embeddings) => Some(embeddings.forward(tokens, &x)?),
             None => None,
         };
-        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales, layer_vectors };
+        let first_value = OnceCell::new();
+        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales, layer_vectors, first_value };
         for layer in &self.layers {
             if cancel.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled);

@@ -4,15 +4,35 @@
 /// of an expert or a head. A name that means two things (`post_attention_layernorm`) is settled by which
 /// tensors the family's [`super::family::Residual`] asks for, and by the better name before it.
 const NAMES: &[(&str, &[&str])] = &[
-    ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte"]),
+    ("token_embd", &["embed_tokens", "word_embeddings", "embed_in", "wte", "embeddings"]),
+    ("token_embd_norm", &["blk.0.pre_norm"]),
     ("position_embd", &["wpe"]),
     ("output_norm", &["norm", "ln_f", "final_layernorm", "final_layer_norm", "embedding_norm"]),
     ("output", &["lm_head", "embed_out"]),
-    ("attn_norm", &["input_layernorm", "ln_attn", "ln_1", "operator_norm"]),
+    ("attn_norm", &["input_layernorm", "ln_attn", "ln_1", "operator_norm", "attn_norm"]),
     ("attn_q", &["self_attn.q_proj", "attn.attention.q_proj"]),
     ("attn_k", &["self_attn.k_proj", "attn.attention.k_proj"]),
     ("attn_v", &["self_attn.v_proj", "attn.attention.v_proj"]),
-    ("attn_qkv", &["self_attn.qkv_proj", "self_attention.query_key_value", "attention.query_key_value", "attn.c_attn"]),
+    (
+        "attn_qkv",
+        &[
+            "self_attn.qkv_proj",
+            "self_attention.query_key_value",
+            "attention.query_key_value",
+            "attn.c_attn",
+            "linear_attn.in_proj_qkv",
+        ],
+    ),
+    ("attn_gate", &["linear_attn.in_proj_z"]),
+    ("ssm_in", &["linear_attn.in_proj_qkvz"]),
+    ("ssm_ba", &["linear_attn.in_proj_ba"]),
+    ("ssm_beta", &["linear_attn.in_proj_b"]),
+    ("ssm_alpha", &["linear_attn.in_proj_a"]),
+    ("ssm_conv1d", &["linear_attn.conv1d"]),
+    ("ssm_a", &["linear_attn.A_log"]),
+    ("ssm_dt", &["linear_attn.dt"]),
+    ("ssm_norm", &["linear_attn.norm"]),
+    ("ssm_out", &["linear_attn.out_proj"]),
     ("attn_q_a", &["self_attn.q_a_proj"]),
     ("attn_q_a_norm", &["self_attn.q_a_layernorm"]),
     ("attn_q_b", &["self_attn.q_b_proj"]),
@@ -63,6 +83,32 @@ const NAMES: &[(&str, &[&str])] = &[
     ("proj", &["per_layer_projection"]),
     ("post_norm", &["post_per_layer_input_norm"]),
     ("layer_output_scale", &["layer_scalar"]),
+    ("time_mix_lerp_r", &["attn.x_r"]),
+    ("time_mix_lerp_w", &["attn.x_w"]),
+    ("time_mix_lerp_k", &["attn.x_k"]),
+    ("time_mix_lerp_v", &["attn.x_v"]),
+    ("time_mix_lerp_a", &["attn.x_a"]),
+    ("time_mix_lerp_g", &["attn.x_g"]),
+    ("time_mix_lerp_fused", &["attn.x_x"]),
+    ("time_mix_receptance", &["attn.r_proj"]),
+    ("time_mix_key", &["attn.k_proj"]),
+    ("time_mix_value", &["attn.v_proj"]),
+    ("time_mix_output", &["attn.o_proj"]),
+    ("time_mix_w1", &["attn.w_lora.lora.0"]),
+    ("time_mix_w2", &["attn.w_lora.lora.2"]),
+    ("time_mix_a1", &["attn.a_lora.lora.0"]),
+    ("time_mix_a2", &["attn.a_lora.lora.2"]),
+    ("time_mix_v1", &["attn.v_lora.lora.0"]),
+    ("time_mix_v2", &["attn.v_lora.lora.2"]),
+    ("time_mix_g1", &["attn.g_lora.lora.0"]),
+    ("time_mix_g2", &["attn.g_lora.lora.2"]),
+    ("time_mix_k_k", &["attn.k_k"]),
+    ("time_mix_k_a", &["attn.k_a"]),
+    ("time_mix_r_k", &["attn.r_k"]),
+    ("time_mix_ln", &["attn.g_norm"]),
+    ("channel_mix_lerp_k", &["ffn.x_k"]),
+    ("channel_mix_key", &["ffn.key"]),
+    ("channel_mix_value", &["ffn.value"]),
     ("shortconv.in_proj", &["conv.in_proj"]),
     ("shortconv.conv", &["conv.conv"]),
     ("shortconv.out_proj", &["conv.out_proj"]),
@@ -137,6 +183,8 @@ mod tests {
     #[test]
     fn names_translate() {
         assert_eq!(candidates("blk.3.attn_q.weight")[0], "blk.3.self_attn.q_proj.weight");
+        assert_eq!(candidates("blk.3.ssm_a.weight")[1], "blk.3.linear_attn.A_log");
+        assert_eq!(candidates("blk.3.ssm_dt.bias")[1], "blk.3.linear_attn.dt_bias");
         assert_eq!(candidates("blk.3.attn_sinks.weight")[1], "blk.3.self_attn.sinks");
         assert!(candidates("blk.3.ffn_down_exps.bias").contains(&"blk.3.mlp.experts.down_proj_bias".to_owned()));
         assert_eq!(candidates("blk.3.ffn_up.7.weight")[1], "blk.3.block_sparse_moe.experts.7.w3.weight");
