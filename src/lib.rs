@@ -8,6 +8,7 @@
 //! | floor | module | what lives there |
 //! |---|---|---|
 //! | 0 | [`paths`], [`config`] | XDG and HF locations; file, environment and flags folded into one `Settings` |
+//! | 0 | [`tensor_type`] | the element types of tensors, with their block layouts |
 //! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
 //! | 1 | [`kernels`] | CPU kernels over mapped weights; the only `unsafe` beside the memory map |
 //! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
@@ -31,5 +32,6 @@ pub mod kernels;
 pub mod model;
 pub mod paths;
 pub mod session;
+pub mod tensor_type;
 pub mod tune;
 pub mod weights;

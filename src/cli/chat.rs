@@ -11,7 +11,7 @@ use self::command::Command;
 use self::input::{Input, Line};
 use super::{generation, interrupt, model, output, sampling};
 use crate::config::Settings;
-use crate::engine::{Finish, Prompt, Request, Role};
+use crate::engine::{self, Finish, Prompt, Request, Role};
 use crate::session::Conversation;
 
 /// Talk with a model
@@ -107,7 +107,9 @@ impl Chat {
             Err(error) => {
                 self.talk.undo();
                 // What the engine refuses (a prompt too long, say) is told, and the talk goes on.
-                match error.downcast_ref::<crate::engine::Error>() {
+                match error.downcast_ref::<engine::Error>() {
+                    // Without its weights a model answers nothing any more.
+                    Some(engine::Error::Model(crate::model::Error::Weights(_))) => return Err(error),
                     Some(_) => output::note(&format!("oai: {error:#}")),
                     None => return Err(error),
                 }

@@ -20,13 +20,16 @@ pub struct Usage(pub String);
 #[error("{0}")]
 pub struct Input(pub String);
 
+/// The model cannot be used.
+pub const UNUSABLE: u8 = 4;
+
 /// Code, and what it means, for the man page.
 pub const CODES: &[(u8, &str)] = &[
     (0, "success; also when the reader of a pipe went away"),
     (1, "any other failure"),
     (2, "usage: an unknown flag, a bad value, a missing argument"),
     (3, "the model's name is unknown, or the model is not on this machine"),
-    (4, "the model cannot be used: damaged or truncated file, no tokenizer, unknown architecture"),
+    (UNUSABLE, "the model cannot be used: damaged or truncated file, no tokenizer, unknown architecture"),
     (5, "the prompt is longer than the context"),
     (6, "the hub or the network failed: no connection, no permission, not found, wrong hash"),
     (7, "input or output failed: not UTF-8, unreadable file, read-only cache, full disk"),
@@ -62,7 +65,7 @@ fn code(error: &anyhow::Error) -> u8 {
                 engine::Error::PromptTooLong { .. } => 5,
                 engine::Error::ContextTooLong { .. } | engine::Error::EmptyPrompt => 2,
                 engine::Error::Model(model::Error::Weights(e)) => of_weights(e),
-                engine::Error::Model(_) => 4,
+                engine::Error::Model(_) => UNUSABLE,
                 engine::Error::Stopped => 1,
             };
         }
@@ -82,7 +85,7 @@ fn of_weights(error: &weights::Error) -> u8 {
     match error {
         weights::Error::Open { source, .. } if source.kind() == ErrorKind::NotFound => 3,
         weights::Error::Open { .. } | weights::Error::Write { .. } => 7,
-        _ => 4,
+        _ => UNUSABLE,
     }
 }
 

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Settings;
+use crate::weights;
 
 /// Open-weight language models on your own machine, from the terminal
 #[derive(Debug, Parser)]
@@ -62,6 +63,7 @@ fn definition() -> clap::Command {
 /// The whole program: parses the command line, runs the command, and says in the exit code how it went.
 pub fn main() -> ExitCode {
     exit::report_panics();
+    weights::cut_short::end_process_with(exit::UNUSABLE);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::of_usage(&error),

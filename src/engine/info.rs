@@ -48,8 +48,9 @@ pub(super) fn describe(checkpoint: &Checkpoint, config: &DecoderConfig, template
     };
     let mut weights_of_type: BTreeMap<&str, u64> = BTreeMap::new();
     let mut parameters = 0;
+    let packing = checkpoint.packing();
     for tensor in checkpoint.tensors() {
-        parameters += tensor.elements() as u64;
+        parameters += packing.as_ref().map_or(tensor.elements(), |p| p.weights_in(tensor)) as u64;
         // Norms are F32 whatever the rest is.
         if tensor.shape.len() > 1 {
             *weights_of_type.entry(tensor.dtype.name()).or_default() += tensor.elements() as u64;
@@ -60,7 +61,7 @@ pub(super) fn describe(checkpoint: &Checkpoint, config: &DecoderConfig, template
         name: declared.unwrap_or_else(|| checkpoint.file()),
         architecture: config.architecture.clone(),
         parameters,
-        quantization: file_type.unwrap_or(most).to_owned(),
+        quantization: packing.map_or_else(|| file_type.unwrap_or(most).to_owned(), |p| p.name()),
         context_length: config.context_length,
         layers: config.layers.len(),
         hidden_size: config.hidden_size,

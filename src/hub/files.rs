@@ -20,8 +20,8 @@ pub fn quantization(file: &str) -> Option<&str> {
     is_quantization(tag).then_some(tag)
 }
 
-/// The name without folder, `.gguf` and `-00001-of-00003`.
-fn stem(file: &str) -> &str {
+/// The name without folder, `.gguf` and `-00001-of-00003`: the same for all parts of a model.
+pub fn stem(file: &str) -> &str {
     let name = file.rsplit('/').next().unwrap_or(file);
     let name = name.strip_suffix(".gguf").unwrap_or(name);
     match name.rsplit_once("-of-").and_then(|(head, _)| head.rsplit_once('-')) {

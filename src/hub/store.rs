@@ -1,7 +1,7 @@
 //! The models on this machine: what lies in the Hugging Face cache, and the guide. The cache is
 //! the only record; other tools' models count like ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -157,14 +157,22 @@ impl Store {
 /// The models that the files of a snapshot make.
 fn models_in(repo: &str, snapshot: &Path, found: &[(PathBuf, String)]) -> Vec<LocalModel> {
     let mut models = Vec::new();
-    for (path, file) in found.iter().filter(|(_, file)| files::is_gguf_model(file)) {
+    let mut parts: BTreeMap<(&str, &str), Vec<&(PathBuf, String)>> = BTreeMap::new();
+    for entry in found.iter().filter(|(_, file)| files::is_gguf_model(file)) {
+        let folder = entry.1.rsplit_once('/').map_or("", |(folder, _)| folder);
+        parts.entry((folder, files::stem(&entry.1))).or_default().push(entry);
+    }
+    for mut parts in parts.into_values() {
+        // Of several parts the first is named; opening it opens all.
+        parts.sort_by_key(|(_, file)| file);
+        let (path, file) = parts[0];
         let tag = files::quantization(file).unwrap_or(file);
         models.push(LocalModel {
             name: format!("{repo}:{tag}"),
             source: Source::Path(path.clone()),
-            size_bytes: size(path),
+            size_bytes: parts.iter().map(|(path, _)| size(path)).sum(),
             modified: modified(path),
-            origin: Some((repo.to_owned(), vec![file.clone()])),
+            origin: Some((repo.to_owned(), parts.iter().map(|(_, file)| file.clone()).collect())),
         });
     }
     let names: Vec<String> = found.iter().map(|(_, file)| file.clone()).filter(|f| !f.ends_with(".gguf")).collect();

@@ -1,70 +1,27 @@
 //! CPU kernels over weights where they lie in their file: no second copy in memory.
 //!
-//! The only `unsafe` in the tree beside the memory map. Element types are candle's `GgmlDType`.
+//! The only `unsafe` in the tree beside the memory map. A file a family of element types; candle
+//! knows some of them, the others are ours.
 
+mod codes;
+mod groups;
+mod iq;
+mod iq_points;
 mod linear;
+mod mxfp4;
 mod rows;
+mod ternary;
 
+pub use codes::NF4_LEVELS;
+pub use groups::Groups;
 pub use linear::MatMulTransposed;
 pub use rows::dequantize_rows;
 
-use candle_core::quantized::GgmlDType;
-
-/// Runs `$body` with `$block` bound to the block type of `$dtype`.
-macro_rules! with_block_type {
-    ($dtype:expr, $block:ident => $body:expr, else $other:expr) => {{
-        use candle_core::quantized::k_quants as k;
-        match $dtype {
-            GgmlDType::Q4_0 => {
-                type $block = k::BlockQ4_0;
-                $body
-            }
-            GgmlDType::Q4_1 => {
-                type $block = k::BlockQ4_1;
-                $body
-            }
-            GgmlDType::Q5_0 => {
-                type $block = k::BlockQ5_0;
-                $body
-            }
-            GgmlDType::Q5_1 => {
-                type $block = k::BlockQ5_1;
-                $body
-            }
-            GgmlDType::Q8_0 => {
-                type $block = k::BlockQ8_0;
-                $body
-            }
-            GgmlDType::Q2K => {
-                type $block = k::BlockQ2K;
-                $body
-            }
-            GgmlDType::Q3K => {
-                type $block = k::BlockQ3K;
-                $body
-            }
-            GgmlDType::Q4K => {
-                type $block = k::BlockQ4K;
-                $body
-            }
-            GgmlDType::Q5K => {
-                type $block = k::BlockQ5K;
-                $body
-            }
-            GgmlDType::Q6K => {
-                type $block = k::BlockQ6K;
-                $body
-            }
-            _ => $other,
-        }
-    }};
-}
-use with_block_type;
+use crate::tensor_type::TensorType;
 
 /// Whether the kernels can compute with this type.
-pub fn supports(dtype: GgmlDType) -> bool {
-    matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
-        || with_block_type!(dtype, Block => size_of::<Block>() > 0, else false)
+pub fn supports(dtype: TensorType) -> bool {
+    rows::decoder(dtype).is_some()
 }
 
 /// The blocks that `bytes` hold.

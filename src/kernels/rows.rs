@@ -1,25 +1,90 @@
 //! Rows of a matrix as f32.
 
-use candle_core::quantized::GgmlDType;
-use candle_core::quantized::k_quants::GgmlType;
+use candle_core::quantized::k_quants::{self as k, GgmlType};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use super::{blocks, with_block_type};
+use super::{blocks, codes, iq, mxfp4, ternary};
+use crate::tensor_type::TensorType;
+
+/// Writes whole rows as f32; the second argument holds as many elements as the first encodes.
+type Decoder = fn(&[u8], &mut [f32]);
 
 /// Writes the whole rows in `bytes` to `out` as f32; `out` holds as many elements as `bytes` encode.
-pub fn dequantize_rows(dtype: GgmlDType, bytes: &[u8], out: &mut [f32]) {
-    match dtype {
-        GgmlDType::F32 => {
-            for (out, word) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *out = f32::from_le_bytes(*word);
-            }
-        }
-        GgmlDType::F16 => halves::<f16>(bytes, out, |part, out| part.convert_to_f32_slice(out)),
-        GgmlDType::BF16 => halves::<bf16>(bytes, out, |part, out| part.convert_to_f32_slice(out)),
-        _ => with_block_type!(dtype, Block => Block::to_float(blocks::<Block>(bytes), out), else {
-            unreachable!("{dtype:?} is refused when the model is loaded")
-        }),
+///
+/// # Panics
+/// For a type that [`super::supports`] denies: such models are refused when they are loaded.
+pub fn dequantize_rows(dtype: TensorType, bytes: &[u8], out: &mut [f32]) {
+    let decode = decoder(dtype).unwrap_or_else(|| unreachable!("{dtype} is refused when the model is loaded"));
+    decode(bytes, out);
+}
+
+/// What turns elements of this type to f32; `None` where nothing does.
+pub(super) fn decoder(dtype: TensorType) -> Option<Decoder> {
+    use TensorType::*;
+    Some(match dtype {
+        F32 => floats,
+        F16 => |bytes, out| halves::<f16>(bytes, out, |part, out| part.convert_to_f32_slice(out)),
+        BF16 => |bytes, out| halves::<bf16>(bytes, out, |part, out| part.convert_to_f32_slice(out)),
+        Q4_0 => of_candle::<k::BlockQ4_0>,
+        Q4_1 => of_candle::<k::BlockQ4_1>,
+        Q5_0 => of_candle::<k::BlockQ5_0>,
+        Q5_1 => of_candle::<k::BlockQ5_1>,
+        Q8_0 => of_candle::<k::BlockQ8_0>,
+        Q2K => of_candle::<k::BlockQ2K>,
+        Q3K => of_candle::<k::BlockQ3K>,
+        Q4K => of_candle::<k::BlockQ4K>,
+        Q5K => of_candle::<k::BlockQ5K>,
+        Q6K => of_candle::<k::BlockQ6K>,
+        IQ4_NL => |bytes, out| each(bytes, out, iq::iq4_nl),
+        IQ4_XS => |bytes, out| each(bytes, out, iq::iq4_xs),
+        IQ3_XXS => |bytes, out| each(bytes, out, iq::iq3_xxs),
+        IQ3_S => |bytes, out| each(bytes, out, iq::iq3_s),
+        IQ2_XXS => |bytes, out| each(bytes, out, iq::iq2_xxs),
+        IQ2_XS => |bytes, out| each(bytes, out, iq::iq2_xs),
+        IQ2_S => |bytes, out| each(bytes, out, iq::iq2_s),
+        IQ1_S => |bytes, out| each(bytes, out, iq::iq1_s),
+        IQ1_M => |bytes, out| each(bytes, out, iq::iq1_m),
+        TQ1_0 => |bytes, out| each(bytes, out, ternary::tq1_0),
+        TQ2_0 => |bytes, out| each(bytes, out, ternary::tq2_0),
+        MXFP4 => |bytes, out| each(bytes, out, mxfp4::mxfp4),
+        U8 => codes::u8,
+        I8 => codes::i8,
+        F8_E4M3 => codes::f8_e4m3,
+        U4 => codes::u4,
+        NF4 => codes::nf4,
+        Q8_1 | Q8K | I16 | I32 | I64 | F64 => return None,
+    })
+}
+
+fn of_candle<Block: GgmlType>(bytes: &[u8], out: &mut [f32]) {
+    Block::to_float(blocks::<Block>(bytes), out);
+}
+
+/// Block after block.
+fn each<const BYTES: usize, const ELEMENTS: usize>(
+    bytes: &[u8],
+    out: &mut [f32],
+    one: impl Fn(&[u8; BYTES], &mut [f32; ELEMENTS]),
+) {
+    for (block, out) in bytes.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+        one(block, out);
+    }
+}
+
+/// The f16 at byte `at`.
+pub(super) fn half(bytes: &[u8], at: usize) -> f32 {
+    f16::from_bits(pair(bytes, at)).to_f32()
+}
+
+/// The sixteen bits at byte `at`.
+pub(super) fn pair(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn floats(bytes: &[u8], out: &mut [f32]) {
+    for (out, word) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        *out = f32::from_le_bytes(*word);
     }
 }
 

@@ -20,6 +20,10 @@ pub enum Error {
     UnknownType { file: String, name: String, id: u32 },
     #[error("{file} has no tensor {name}; the file is incomplete or of another architecture")]
     MissingTensor { file: String, name: String },
+    #[error("{} is missing: {file} is one of the {count} files of its model; pull it again", path.display())]
+    MissingPart { path: PathBuf, file: String, count: u64 },
+    #[error("{} was changed or cut short while it was in use; start again, or pull it again", path.display())]
+    Changed { path: PathBuf },
     #[error("{file}: {reason}")]
     Safetensors { file: String, reason: String },
 }

@@ -14,7 +14,7 @@ const MAX_DIMS: u32 = 4;
 /// Arrays nest in the format; no real file nests deeper than this.
 const MAX_ARRAY_DEPTH: usize = 4;
 
-/// An opened GGUF file: metadata and tensors, both in file order.
+/// An opened GGUF file, or the parts of one: metadata and tensors, both in file order.
 #[derive(Clone)]
 pub struct Gguf {
     pub file: String,
@@ -24,8 +24,8 @@ pub struct Gguf {
 }
 
 impl Gguf {
-    /// Maps and parses the header; tensor bytes are not touched.
-    pub fn open(path: &Path) -> Result<Gguf, Error> {
+    /// Maps one file and parses its header; tensor bytes are not touched.
+    pub(super) fn open_one(path: &Path) -> Result<Gguf, Error> {
         Gguf::from_bytes(Bytes::map(path)?, &path.display().to_string())
     }
 

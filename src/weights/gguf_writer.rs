@@ -63,7 +63,8 @@ impl GgufWriter {
             for dim in dims.iter().rev() {
                 header.extend_from_slice(&(*dim as u64).to_le_bytes());
             }
-            header.extend_from_slice(&dtype.gguf_id().to_le_bytes());
+            let unknown = || io::Error::other(format!("tensor {name}: GGUF has no type {dtype}"));
+            header.extend_from_slice(&dtype.gguf_id().ok_or_else(unknown)?.to_le_bytes());
             header.extend_from_slice(&(offset as u64).to_le_bytes());
             offset += data.len().next_multiple_of(ALIGNMENT);
         }

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use memmap2::Mmap;
 
-use super::{Error, TensorType};
+use super::{Error, TensorType, cut_short};
 
 /// A whole file, mapped read-only, bytes inside the program, or bytes made while loading. Cloning shares them.
 #[derive(Clone)]
@@ -15,9 +16,23 @@ pub struct Bytes(Inner);
 
 #[derive(Clone)]
 enum Inner {
-    Mapped(Arc<Mmap>),
+    Mapped(Arc<MappedFile>),
     Static(&'static [u8]),
     Owned(Arc<Vec<u8>>),
+}
+
+struct MappedFile {
+    map: Mmap,
+    _entry: cut_short::Entry,
+    path: PathBuf,
+    file: File,
+    /// Size and time of the last change when it was mapped.
+    state: (u64, Option<SystemTime>),
+}
+
+fn state(file: &File) -> std::io::Result<(u64, Option<SystemTime>)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.len(), metadata.modified().ok()))
 }
 
 impl Bytes {
@@ -28,11 +43,42 @@ impl Bytes {
         if file.metadata().map_err(open)?.is_dir() {
             return Err(open(std::io::Error::other("it is a folder")));
         }
-        // SAFETY: the map is read-only and private to this process. Another process that cuts the
-        // file short while it is mapped would raise SIGBUS: model files are replaced by rename, by
-        // us and by the tools that share the cache, never rewritten in place.
+        let state = state(&file).map_err(open)?;
+        // SAFETY: the map is read-only and private to this process. Model files are replaced by rename,
+        // by us and by the tools that share the cache, never rewritten in place. If one is nevertheless,
+        // `unchanged` tells before each pass, and a page that is gone ends the process: see `cut_short`.
+        // What the bytes say is never trusted, so that other bytes give other numbers and no more.
         let map = unsafe { Mmap::map(&file) }.map_err(open)?;
-        Ok(Bytes(Inner::Mapped(Arc::new(map))))
+        let entry = cut_short::Entry::new(&map, &path.display().to_string());
+        Ok(Bytes(Inner::Mapped(Arc::new(MappedFile { map, _entry: entry, path: path.to_owned(), file, state }))))
+    }
+
+    /// Fails if the file was written to, or cut, since it was mapped.
+    pub fn unchanged(&self) -> Result<(), Error> {
+        match &self.0 {
+            Inner::Mapped(mapped) if state(&mapped.file).ok() != Some(mapped.state) => {
+                Err(Error::Changed { path: mapped.path.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is(&self, other: &Bytes) -> bool {
+        match (&self.0, &other.0) {
+            (Inner::Mapped(a), Inner::Mapped(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// The mapped files that `tensors` lie in, each once.
+    pub fn files<'a>(tensors: impl Iterator<Item = &'a MappedTensor>) -> Vec<Bytes> {
+        let mut files: Vec<Bytes> = Vec::new();
+        for tensor in tensors.filter(|tensor| matches!(tensor.bytes.0, Inner::Mapped(_))) {
+            if !files.iter().any(|file| file.is(&tensor.bytes)) {
+                files.push(tensor.bytes.clone());
+            }
+        }
+        files
     }
 
     pub fn from_static(bytes: &'static [u8]) -> Bytes {
@@ -45,7 +91,7 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Inner::Mapped(map) => map,
+            Inner::Mapped(mapped) => &mapped.map,
             Inner::Static(bytes) => bytes,
             Inner::Owned(bytes) => bytes,
         }
@@ -93,6 +139,13 @@ impl MappedTensor {
 
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// The same bytes as a tensor of another shape and type; `None` if that has another size.
+    pub fn viewed(&self, shape: Vec<usize>, dtype: TensorType) -> Option<MappedTensor> {
+        let elements = shape.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim))?;
+        let bytes = dtype.storage_bytes(elements, *shape.last()?)?;
+        (bytes == self.range.len()).then(|| MappedTensor { shape, dtype, ..self.clone() })
     }
 
     /// Keeps rows `rows` of the outermost dimension: for files that store several matrices as one.

@@ -1,17 +1,18 @@
 //! Weights on disk: GGUF and safetensors, mapped, never copied; no arithmetic here.
 
+pub mod cut_short;
 pub mod error;
 pub mod gguf;
 pub mod gguf_writer;
 pub mod mapped;
 pub mod metadata;
 pub mod safetensors;
-pub mod tensor_type;
+mod split;
 
+pub use crate::tensor_type::TensorType;
 pub use error::Error;
 pub use gguf::Gguf;
 pub use gguf_writer::GgufWriter;
 pub use mapped::{Bytes, MappedTensor, Source};
 pub use metadata::{Metadata, Value};
 pub use safetensors::SafetensorsFolder;
-pub use tensor_type::TensorType;

@@ -36,6 +36,8 @@ impl SafetensorsFolder {
                     Dtype::I32 => TensorType::I32,
                     Dtype::I16 => TensorType::I16,
                     Dtype::I8 => TensorType::I8,
+                    Dtype::U8 => TensorType::U8,
+                    Dtype::F8_E4M3 => TensorType::F8_E4M3,
                     other => {
                         return Err(wrong(format!("tensor {name} has type {other:?}, which oai cannot run yet")));
                     }

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use super::config::DecoderConfig;
 use super::family::Family;
-use super::linear::{Linear, Matrix, compute_type};
-use super::{from_gguf, from_json, names};
+use super::linear::{Linear, Matrix};
+use super::{from_gguf, from_json, names, packed};
 use crate::kernels;
 use crate::model::Error;
 use crate::weights::{Bytes, Gguf, MappedTensor, SafetensorsFolder, Source, TensorType};
@@ -41,7 +41,8 @@ impl Checkpoint {
         let text = std::fs::read_to_string(&file).map_err(|e| wrong(format!("cannot read it: {e}")))?;
         let config = from_json::parse(&text).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
         let tensors = SafetensorsFolder::open(path)?;
-        let names = tensors.tensors().map(|t| (names::normalized(&t.name), t.name.clone())).collect();
+        let plain = |name: &str| packed::plain_name(name).unwrap_or_else(|| name.to_owned());
+        let names = tensors.tensors().map(|t| (names::normalized(&plain(&t.name)), t.name.clone())).collect();
         Ok(Checkpoint::Folder { config, tensors, names })
     }
 
@@ -101,19 +102,28 @@ impl Checkpoint {
         matches!(self, Checkpoint::Folder { .. })
     }
 
-    fn require(&self, name: &str) -> Result<&MappedTensor, Error> {
+    pub(super) fn require(&self, name: &str) -> Result<&MappedTensor, Error> {
         self.find(name)
             .ok_or_else(|| crate::weights::Error::MissingTensor { file: self.file(), name: name.to_owned() }.into())
     }
 
-    fn wrong_shape(&self, tensor: &MappedTensor, expected: &[usize]) -> Error {
+    pub(super) fn wrong_shape(&self, tensor: &MappedTensor, expected: &[usize]) -> Error {
         let reason = format!("tensor {} has shape {:?}, not {expected:?}", tensor.name, tensor.shape);
         Error::Config { file: self.file(), reason }
     }
 
     /// The matrix `name` of `columns` columns, and of `rows` rows where the caller knows them.
     pub(super) fn matrix(&self, name: &str, rows: Option<usize>, columns: usize) -> Result<Matrix, Error> {
-        self.checked_matrix(self.require(name)?.clone(), rows, columns)
+        let tensor = self.require(name)?;
+        let Some(matrix) = self.unpacked(tensor)? else {
+            return self.checked_matrix(tensor.clone(), rows, columns);
+        };
+        if matrix.columns() != columns || rows.is_some_and(|rows| rows != matrix.rows()) {
+            let (has, rows) = ([matrix.rows(), matrix.columns()], rows.unwrap_or(matrix.rows()));
+            let reason = format!("tensor {} packs a matrix {has:?}, not {:?}", tensor.name, [rows, columns]);
+            return Err(Error::Config { file: self.file(), reason });
+        }
+        Ok(matrix)
     }
 
     fn checked_matrix(&self, tensor: MappedTensor, rows: Option<usize>, columns: usize) -> Result<Matrix, Error> {
@@ -123,10 +133,8 @@ impl Checkpoint {
         if has_columns != columns || has_rows == 0 || rows.is_some_and(|rows| rows != has_rows) {
             return Err(self.wrong_shape(&tensor, &[rows.unwrap_or(has_rows), columns]));
         }
-        let unsupported =
-            || Error::TensorType { file: self.file(), name: tensor.name.clone(), dtype: tensor.dtype.name() };
-        let dtype = compute_type(tensor.dtype).ok_or_else(unsupported)?;
-        Ok(Matrix::new(tensor, dtype))
+        self.supported(&tensor)?;
+        Ok(Matrix::new(tensor))
     }
 
     /// The layers of `count` experts: one tensor `[count, rows, columns]`, or one for each; a bias where there is one.
@@ -164,7 +172,7 @@ impl Checkpoint {
             true => Some(self.grid(&format!("{stem}.bias"), count, all_rows)?.to_vec2::<f32>()?),
             false => None,
         };
-        let stacked = self.require(&format!("{stem}.weight"))?;
+        let stacked = &self.sliceable(&format!("{stem}.weight"))?;
         // gpt-oss stores plain matrices `[in, out]`, and quantized ones as everybody does.
         let turned = alternating && stacked.dtype.block_elements() == 1;
         let shape = if turned { [count, columns, all_rows] } else { [count, all_rows, columns] };
@@ -192,9 +200,9 @@ impl Checkpoint {
 
     /// The `count` matrices of the tensor `name` `[count, rows, columns]`.
     pub(super) fn stack(&self, name: &str, count: usize, rows: usize, columns: usize) -> Result<Vec<Matrix>, Error> {
-        let stacked = self.require(name)?;
+        let stacked = self.sliceable(name)?;
         if stacked.shape != [count, rows, columns] {
-            return Err(self.wrong_shape(stacked, &[count, rows, columns]));
+            return Err(self.wrong_shape(&stacked, &[count, rows, columns]));
         }
         let one = |index: usize| {
             let mut tensor = stacked.rows(index..index + 1);
@@ -214,10 +222,10 @@ impl Checkpoint {
         (key_dim, value_dim): (usize, usize),
         rank: usize,
     ) -> Result<(Vec<Matrix>, Vec<Matrix>), Error> {
-        let tensor = self.require(name)?;
+        let tensor = self.sliceable(name)?;
         let head_rows = key_dim + value_dim;
         if tensor.shape != [heads * head_rows, rank] {
-            return Err(self.wrong_shape(tensor, &[heads * head_rows, rank]));
+            return Err(self.wrong_shape(&tensor, &[heads * head_rows, rank]));
         }
         let key = |head: usize| {
             let rows = tensor.rows(head * head_rows..head * head_rows + key_dim);
@@ -326,11 +334,19 @@ impl Checkpoint {
     }
 
     pub(super) fn floats(&self, tensor: &MappedTensor) -> Result<Vec<f32>, Error> {
-        let unsupported =
-            || Error::TensorType { file: self.file(), name: tensor.name.clone(), dtype: tensor.dtype.name() };
-        let dtype = compute_type(tensor.dtype).ok_or_else(unsupported)?;
+        self.supported(tensor)?;
         let mut values = vec![0f32; tensor.elements()];
-        kernels::dequantize_rows(dtype, tensor.data(), &mut values);
+        kernels::dequantize_rows(tensor.dtype, tensor.data(), &mut values);
         Ok(values)
+    }
+
+    fn supported(&self, tensor: &MappedTensor) -> Result<(), Error> {
+        match kernels::supports(tensor.dtype) {
+            true => Ok(()),
+            false => {
+                let (name, dtype) = (tensor.name.clone(), tensor.dtype.name());
+                Err(Error::TensorType { file: self.file(), name, dtype })
+            }
+        }
     }
 }

@@ -10,12 +10,15 @@ use super::config::{
 };
 use super::family::{Activation, FAMILIES, Family, KeySharing, NormKind, Recurrence, Residual, WindowedRope, Windows};
 use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
+use super::packed::Packing;
 use super::rope::RopeScaling;
 use crate::model::Error;
 
 /// The configuration that `json` describes; `file` is what errors mention.
 pub fn config(json: &Json, file: &str) -> Result<DecoderConfig, Error> {
-    Reader::new(json, file)?.config()
+    let reader = Reader::new(json, file)?;
+    Packing::of(json).map_err(|what| reader.unsupported(what))?;
+    reader.config()
 }
 
 /// The family of the text model that `json` describes, if it runs.
@@ -96,10 +99,6 @@ impl<'a> Reader<'a> {
 
     fn config(&self) -> Result<DecoderConfig, Error> {
         let json = self.json;
-        if !json["quantization_config"].is_null() {
-            let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("unknown");
-            return Err(self.unsupported(format!("quantization {method:?} of safetensors")));
-        }
         if json["use_bidirectional_attention"] == "all" {
             return Err(self.unsupported("attention in both directions".to_owned()));
         }

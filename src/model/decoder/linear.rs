@@ -1,50 +1,38 @@
 //! A linear layer and an embedding over mapped weights.
 
-use candle_core::quantized::GgmlDType;
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor};
 
-use crate::kernels::{self, MatMulTransposed};
-use crate::weights::{MappedTensor, TensorType};
-
-/// candle's name for a type on disk, where the kernels compute with it.
-pub fn compute_type(dtype: TensorType) -> Option<GgmlDType> {
-    let dtype = match dtype {
-        TensorType::F32 => GgmlDType::F32,
-        TensorType::F16 => GgmlDType::F16,
-        TensorType::BF16 => GgmlDType::BF16,
-        TensorType::Q4_0 => GgmlDType::Q4_0,
-        TensorType::Q4_1 => GgmlDType::Q4_1,
-        TensorType::Q5_0 => GgmlDType::Q5_0,
-        TensorType::Q5_1 => GgmlDType::Q5_1,
-        TensorType::Q8_0 => GgmlDType::Q8_0,
-        TensorType::Q2K => GgmlDType::Q2K,
-        TensorType::Q3K => GgmlDType::Q3K,
-        TensorType::Q4K => GgmlDType::Q4K,
-        TensorType::Q5K => GgmlDType::Q5K,
-        TensorType::Q6K => GgmlDType::Q6K,
-        _ => return None,
-    };
-    kernels::supports(dtype).then_some(dtype)
-}
+use crate::kernels::{self, Groups, MatMulTransposed};
+use crate::weights::MappedTensor;
 
 /// A matrix `[rows, columns]` in its file.
 #[derive(Clone)]
 pub struct Matrix {
     tensor: MappedTensor,
-    dtype: GgmlDType,
+    /// Scales that the file keeps apart.
+    groups: Option<Arc<Groups>>,
+    /// Which column of the model each stored one is, where the file stores them in an order of its own.
+    order: Option<Tensor>,
 }
 
 impl Matrix {
     /// The checkpoint has checked shape and type.
-    pub(super) fn new(tensor: MappedTensor, dtype: GgmlDType) -> Matrix {
-        Matrix { tensor, dtype }
+    pub(super) fn new(tensor: MappedTensor) -> Matrix {
+        Matrix { tensor, groups: None, order: None }
+    }
+
+    /// The same with scales apart, as many as the shape asks for, and with columns in an order of their own.
+    pub(super) fn grouped(tensor: MappedTensor, groups: Groups, order: Option<Tensor>) -> Matrix {
+        Matrix { tensor, groups: Some(Arc::new(groups)), order }
     }
 
     pub fn rows(&self) -> usize {
         self.tensor.shape[0]
     }
 
-    fn columns(&self) -> usize {
+    pub fn columns(&self) -> usize {
         self.tensor.shape[1]
     }
 
@@ -58,16 +46,29 @@ impl Matrix {
             let Some(bytes) = self.tensor.data().get(start..start + row_bytes) else {
                 candle_core::bail!("token {id} is outside the vocabulary of {}", self.rows());
             };
-            kernels::dequantize_rows(self.dtype, bytes, out);
+            kernels::dequantize_rows(self.tensor.dtype, bytes, out);
+            if let Some(groups) = &self.groups {
+                groups.apply(*id as usize, columns, out);
+            }
         }
-        Tensor::from_vec(out, (ids.len(), columns), &Device::Cpu)
+        let rows = Tensor::from_vec(out, (ids.len(), columns), &Device::Cpu)?;
+        match &self.order {
+            // Each stored column goes back to where the model has it.
+            Some(order) => rows.zeros_like()?.index_add(order, &rows, 1),
+            None => Ok(rows),
+        }
     }
 
     /// `x` `[tokens, columns]` to `[tokens, rows]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.contiguous()?.apply_op1_no_bwd(&MatMulTransposed {
-            dtype: self.dtype,
+        let x = match &self.order {
+            Some(order) => x.contiguous()?.index_select(order, 1)?,
+            None => x.contiguous()?,
+        };
+        x.apply_op1_no_bwd(&MatMulTransposed {
+            dtype: self.tensor.dtype,
             weight: self.tensor.data(),
+            groups: self.groups.as_deref(),
             out_features: self.rows(),
             in_features: self.columns(),
         })

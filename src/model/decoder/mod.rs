@@ -18,6 +18,7 @@ mod mamba;
 mod mamba2;
 mod names;
 mod norm;
+mod packed;
 mod rope;
 mod rwkv7;
 mod short_conv;
@@ -49,6 +50,7 @@ use self::rope::Rope;
 use self::rwkv7::TimeMix;
 use self::short_conv::ShortConv;
 use super::Error;
+use crate::weights::Bytes;
 
 /// Bytes that the attention scores of one forward pass may take; longer prompts go in chunks.
 const SCORES_BYTES: usize = 128 << 20;
@@ -80,6 +82,8 @@ pub struct Decoder {
     tokens: Vec<u32>,
     /// The states of recurrent layers after earlier passes of several tokens, oldest first.
     snapshots: Vec<Snapshot>,
+    /// What the weights lie in.
+    files: Vec<Bytes>,
 }
 
 struct Snapshot {
@@ -272,6 +276,7 @@ impl Decoder {
             config,
             tokens: Vec::new(),
             snapshots: Vec::new(),
+            files: Bytes::files(checkpoint.tensors()),
         })
     }
 
@@ -351,6 +356,7 @@ impl Decoder {
 
     /// One pass of [`forward`](Self::forward); in the end there will be `len` tokens.
     fn pass(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        self.files.iter().try_for_each(Bytes::unchanged)?;
         let before = self.states();
         let out = self.compute(tokens, len, logits, cancel);
         if out.is_err() {
