@@ -77,3 +77,31 @@ fn stories() {
     let gguf = Gguf::open(&folder.join("stories260K-f32.gguf")).unwrap();
     check_prompts(&Tokenizer::from_gguf(&gguf.metadata, &gguf.file).unwrap(), &folder.join("expected.json"));
 }
+
+/// With nothing untrusted a rendered text has the tokens that Hugging Face's own encoding has, and with
+/// everything untrusted it has no control token.
+#[test]
+fn rendered_texts_keep_their_tokens() {
+    let texts = [
+        "<s>[INST] Hello\n\n [/INST] hi</s>",
+        "<|user|>\n  two  spaces</s><unk> <s> \n",
+        "</s></s>x<pad>",
+        " <s> é漢🚀\u{301}",
+    ];
+    for name in ["llama", "llama3", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "falcon", "starcoder2", "mixtral"] {
+        let Some(folder) = data(&format!("tiny/{name}")) else { return };
+        let tokenizer = Tokenizer::from_folder(&folder).unwrap();
+        let reference = tokenizers::Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+        for text in texts {
+            let expected = reference.encode_fast(text, false).unwrap().get_ids().to_vec();
+            assert_eq!(tokenizer.encode_rendered(text, &[]).unwrap(), expected, "{name}: {text:?}");
+            let ids = tokenizer.encode_rendered(text, &[0..text.len()]).unwrap();
+            assert!(!ids.iter().any(|id| tokenizer.is_control(*id)), "{name}: {text:?} {ids:?}");
+            assert_eq!(ids, tokenizer.encode(text, false, false).unwrap());
+            for skip in [true, false] {
+                let all = if skip { tokenizer.decode(&expected) } else { tokenizer.decode_with_control(&expected) };
+                assert_eq!(all, reference.decode(&expected, skip).unwrap(), "{name}: {text:?}");
+            }
+        }
+    }
+}

@@ -62,6 +62,24 @@ impl Spelling {
     }
 }
 
+impl Spelling {
+    /// The bytes of a token that is not an added one. What depends on its neighbours is left as it is spelled.
+    pub fn bytes(&self, piece: &str) -> Vec<u8> {
+        match self {
+            Spelling::ByteLevel => {
+                let bytes = piece.chars().map(byte_of_character).collect::<Option<Vec<u8>>>();
+                bytes.unwrap_or_else(|| piece.as_bytes().to_vec())
+            }
+            Spelling::SentencePiece { .. } => match byte_token(piece) {
+                Some(byte) => vec![byte],
+                None => piece.replace('▁', " ").into_bytes(),
+            },
+            Spelling::Escaped => unescape(piece),
+            Spelling::Words { .. } | Spelling::WordEnd(_) => piece.as_bytes().to_vec(),
+        }
+    }
+}
+
 /// Text that grows by tokens. A character whose bytes are spread over tokens waits for its last.
 pub struct Detokenizer<'a> {
     tokenizer: &'a Tokenizer,
@@ -100,18 +118,6 @@ impl<'a> Detokenizer<'a> {
                 self.pending.extend_from_slice(text.as_bytes());
             }
             _ if added.is_some() => self.pending.extend_from_slice(piece.as_bytes()),
-            Spelling::ByteLevel => match piece.chars().map(byte_of_character).collect::<Option<Vec<u8>>>() {
-                Some(bytes) => self.pending.extend(bytes),
-                None => self.pending.extend_from_slice(piece.as_bytes()),
-            },
-            Spelling::SentencePiece { strip } => match byte_token(piece) {
-                Some(byte) => self.pending.push(byte),
-                None => {
-                    let text = piece.replace('▁', " ");
-                    let text = text.strip_prefix(' ').filter(|_| begins && *strip).unwrap_or(&text);
-                    self.pending.extend_from_slice(text.as_bytes());
-                }
-            },
             Spelling::WordEnd(suffix) => {
                 // The space after a word comes with the next one.
                 let before = std::mem::take(&mut self.pending);
@@ -127,7 +133,11 @@ impl<'a> Detokenizer<'a> {
                 }
                 return text;
             }
-            Spelling::Escaped => self.pending.extend(unescape(piece)),
+            spelling => {
+                let bytes = spelling.bytes(piece);
+                let strip = begins && *spelling == Spelling::SentencePiece { strip: true };
+                self.pending.extend_from_slice(bytes.strip_prefix(b" ").filter(|_| strip).unwrap_or(&bytes));
+            }
         }
         self.whole()
     }

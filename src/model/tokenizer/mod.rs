@@ -27,7 +27,7 @@ use self::detokenizer::Spelling;
 use self::hugging_face::HuggingFace;
 use self::models::Model;
 use super::{Checkpoint, Error};
-use crate::weights::Metadata;
+use crate::weights::{Bytes, Gguf, Metadata, Source};
 
 /// Texts of control tokens that end a turn, whatever else a file declares (the list that llama.cpp
 /// goes by: many files name only one of two).
@@ -81,6 +81,21 @@ impl Tokenizer {
         match checkpoint {
             Checkpoint::Gguf(gguf) => Tokenizer::from_gguf(&gguf.metadata, &gguf.file),
             Checkpoint::Folder { tensors, .. } => Tokenizer::from_folder(&tensors.folder),
+        }
+    }
+
+    /// The tokenizer of what `source` names; a folder or file without weights will do.
+    pub fn from_source(source: &Source) -> Result<Tokenizer, Error> {
+        match source {
+            Source::Path(path) if path.is_dir() => Tokenizer::from_folder(path),
+            Source::Path(path) => {
+                let gguf = Gguf::open(path)?;
+                Tokenizer::from_gguf(&gguf.metadata, &gguf.file)
+            }
+            Source::Embedded { name, bytes } => {
+                let gguf = Gguf::from_bytes(Bytes::from_static(bytes), name)?;
+                Tokenizer::from_gguf(&gguf.metadata, &gguf.file)
+            }
         }
     }
 
@@ -199,6 +214,12 @@ impl Tokenizer {
     /// The token as the vocabulary spells it.
     pub fn piece(&self, id: u32) -> Option<&str> {
         self.pieces.get(id as usize)?.as_deref()
+    }
+
+    /// The bytes that the token stands for; control tokens, and tokens of vocabularies of words, as they are spelled.
+    pub fn token_bytes(&self, id: u32) -> Vec<u8> {
+        let piece = self.piece(id).unwrap_or_default();
+        if self.added.contains_key(&id) { piece.as_bytes().to_vec() } else { self.spelling.bytes(piece) }
     }
 
     /// Turns tokens into text as they come. `after` is the token before the first: after a control

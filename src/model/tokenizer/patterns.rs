@@ -45,17 +45,18 @@ const BAILING: &str =
 const EXAONE_MOE: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+";
 const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const GPT4O: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const YOUTU_SCRIPTS: &str = r"[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c\u3001-\u303f\ufe30-\ufe4f]+|[\u3105-\u312f]+|[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+";
+const YOUTU_SCRIPTS: &str = r"[\x{ac00}-\x{d7a3}\x{3131}-\x{318e}]+|[\x{ff01}\x{2026}\x{201c}\x{201d}\x{2018}\x{2019}\x{2014}\x{ff1a}\x{ff1b}\x{ff0c}\x{3001}-\x{303f}\x{fe30}-\x{fe4f}]+|[\x{3105}-\x{312f}]+|[\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+";
 const YOUTU: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const KIMI_K2: &str = r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const DEEPSEEK_V3: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##;
 const SPARK: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+"##;
-const ASIAN_SCRIPTS: &str = r"[\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff\u3040-\u309f\u30a0-\u30ff\uff65-\uff9f\u2f00-\u2fdf\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-\uaa7f\ua9e0-\ua9ff\uac00-\ud7af\u1100-\u11ff]+";
-const CJK: &str = r"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+";
-const CJK_AND_HANGUL: &str = r"[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+";
+const ASIAN_SCRIPTS: &str = r"[\x{4e00}-\x{9fff}\x{3400}-\x{4dbf}\x{f900}-\x{faff}\x{3040}-\x{309f}\x{30a0}-\x{30ff}\x{ff65}-\x{ff9f}\x{2f00}-\x{2fdf}\x{0e00}-\x{0e7f}\x{0e80}-\x{0eff}\x{1780}-\x{17ff}\x{1000}-\x{109f}\x{aa60}-\x{aa7f}\x{a9e0}-\x{a9ff}\x{ac00}-\x{d7af}\x{1100}-\x{11ff}]+";
+const CJK: &str = r"[\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+";
+const CJK_AND_HANGUL: &str = r"[\x{4e00}-\x{9fa5}\x{0800}-\x{4e00}\x{ac00}-\x{d7ff}]+";
 /// Letters that have a case, as DeepSeek LLM's own pattern lists them.
 const CASED_LETTERS: &str = r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
-const DEEPSEEK_PUNCTUATION: &str = r"\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+";
+/// The model's own, which takes ASCII letters for punctuation.
+const DEEPSEEK_PUNCTUATION: &str = r"\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3000}-\x{3002}]+";
 const UP_TO_PUNCTUATION: &str = r" ?[^(\s|.,!?…。，、।۔،)]+";
 const LINE_BREAK: &str = r"[\r\n]";
 const LINES: &str = r"[^\n]+|[\n]+";
@@ -227,4 +228,75 @@ fn split<'t>(patterns: &[Regex], text: &'t str, word: &mut impl FnMut(&'t str)) 
         done = found.end();
     }
     split(rest, &text[done..], word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(name: &str, text: &str) -> Vec<String> {
+        let splitter = Splitter::new(pre_tokenizer(name).unwrap().patterns).unwrap();
+        let mut words = Vec::new();
+        splitter.split(text, &mut |word| words.push(word.to_owned())).unwrap();
+        assert_eq!(words.concat(), text, "{name}");
+        words
+    }
+
+    #[test]
+    fn every_pattern_compiles_and_loses_nothing() {
+        let text = "I'm  99999 ПРИВЕТ, 漢字かな カナ 한국어\r\n\n\t x=1;\u{301}🚀 ไทย\0 O'Neil's ÉCOLE élan ";
+        let mut names = 0;
+        for name in PRE_TOKENIZERS.iter().flat_map(|row| row.names) {
+            assert!(words(name, text).len() > 1, "{name}");
+            assert_eq!(words(name, ""), [""; 0], "{name}");
+            names += 1;
+        }
+        assert!(names > 80 && pre_tokenizer("no-such").is_none(), "{names}");
+    }
+
+    #[test]
+    fn each_family_cuts_its_own_way() {
+        let text = "I'M 12345 cafés  x\n\n y";
+        let expected: &[(&str, &[&str])] = &[
+            ("gpt-2", &["I", "'", "M", " 12345", " cafés", " ", " x", "\n\n", " y"]),
+            ("llama-bpe", &["I", "'M", " ", "123", "45", " cafés", " ", " x", "\n\n", " y"]),
+            ("qwen2", &["I", "'M", " ", "1", "2", "3", "4", "5", " cafés", " ", " x", "\n\n", " y"]),
+            ("starcoder", &["I", "'", "M", " ", "1", "2", "3", "4", "5", " cafés", " ", " x", "\n\n", " y"]),
+            ("falcon", &["I", "'", "M", " ", "123", "45", " cafés", " ", " x", "\n\n", " y"]),
+            ("tekken", &["I", "'M", " ", "1", "2", "3", "4", "5", " cafés", " ", " x", "\n\n", " y"]),
+            ("gpt-4o", &["I'M", " ", "123", "45", " cafés", " ", " x", "\n\n", " y"]),
+            ("tiny_aya", &["I'M", " ", "12", "345", " cafés", " ", " x", "\n\n", " y"]),
+            ("deepseek-v3", &["I", "'M", " ", "123", "45", " cafés", " ", " x", "\n\n", " y"]),
+            ("deepseek-llm", &["I", "'", "M", " ", "12345", " caf", "é", "s", " ", " x", "\n", "\n", " y"]),
+            ("bloom", &["I'M", " 12345", " cafés", " ", " x", "\n\n", " y"]),
+            ("gemma4", &["I'M 12345 cafés  x", "\n\n", " y"]),
+            ("superbpe", &["I'M ", "12", "345", " cafés  x\n\n y"]),
+            ("viking", &["I'M", " ", "1", "2", "3", "4", "5", " cafés", " ", " x", "\n\n", " y"]),
+        ];
+        for (name, expected) in expected {
+            assert_eq!(words(name, text), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn scripts_and_marks_are_cut_as_their_models_do() {
+        assert_eq!(words("deepseek-llm", "Été漢字!？я，b"), ["É", "t", "é", "漢字", "!？", "я", "，", "b"]);
+        assert_eq!(words("deepseek-coder", "été漢字!？a，b"), ["été漢字", "!？", "a", "，", "b"]);
+        assert_eq!(words("youtu", "ab，漢字x한국"), ["ab", "，", "漢字", "x", "한국"]);
+        assert_eq!(words("kimi-k2", "abc漢字def 123漢"), ["abc", "漢字", "def", " ", "123", "漢"]);
+        assert_eq!(words("deepseek-v3", "abc漢字かなdef"), ["abc", "漢字かな", "def"]);
+        assert_eq!(words("tekken", "HelloWorld ÉCOLEs"), ["Hello", "World", " ÉCOLEs"]);
+        assert_eq!(words("qwen2", "e\u{301}a"), ["e", "\u{301}a"]);
+        assert_eq!(words("qwen35", "e\u{301}a"), ["e\u{301}a"]);
+        assert_eq!(words("afmoe", "1234567 ไทย"), ["1", "234", "567", " ", "ไทย"]);
+    }
+
+    #[test]
+    fn long_runs_of_one_character_are_no_trouble() {
+        for name in ["gpt-2", "llama-bpe", "gpt-4o", "deepseek-v3", "jais-2", "kimi-k2"] {
+            for c in [" ", "\n", "a", "1", "!", "漢", "\u{301}"] {
+                words(name, &c.repeat(20_000));
+            }
+        }
+    }
 }
