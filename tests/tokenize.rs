@@ -1,5 +1,7 @@
 //! `oai tokenize` through the real binary: with the guide, and with small vocabularies made here.
 
+#![allow(clippy::single_range_in_vec_init)] // a list of one range is what is meant
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! Token ids beside llama.cpp's test vectors and Hugging Face's, from `../shared/data`.
 //! A stranger has no such folder: then this says so and passes.
 
+#![allow(clippy::single_range_in_vec_init)] // a list of one range is what is meant
+
 use std::path::{Path, PathBuf};
 
 use oai::model::Tokenizer;

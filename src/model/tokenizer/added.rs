@@ -120,6 +120,7 @@ pub(super) fn overlaps(ranges: &[Range<usize>], range: &Range<usize>) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // a list of one range is what is meant
 mod tests {
     use super::*;
 

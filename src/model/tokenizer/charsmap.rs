@@ -17,7 +17,7 @@ impl CharsMap {
         let damaged = || "its normalization table (precompiled_charsmap) is cut off".to_owned();
         let (size, rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
         let size = u32::from_le_bytes(*size) as usize;
-        if size % 4 != 0 || size > rest.len() {
+        if !size.is_multiple_of(4) || size > rest.len() {
             return Err(damaged());
         }
         let (trie, replacements) = rest.split_at(size);

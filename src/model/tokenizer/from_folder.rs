@@ -171,6 +171,8 @@ struct Head {
     decoder: Json,
     #[serde(default)]
     pre_tokenizer: Json,
+    #[serde(default)]
+    normalizer: Json,
 }
 
 fn tokenizer_json(_: &Files, path: &Path) -> Result<Tokenizer, String> {
@@ -200,10 +202,12 @@ fn tokenizer_json(_: &Files, path: &Path) -> Result<Tokenizer, String> {
         added.insert(id, if token.special { Added::Special } else { Added::Plain });
     }
     let prefixed = head.pre_tokenizer.to_string().contains("\"add_prefix_space\":true");
-    let inner = HuggingFace::new(inner, spelling == Spelling::ByteLevel && !prefixed)?;
+    let bytes = spelling == Spelling::ByteLevel && head.normalizer.is_null() && !prefixed;
+    let bert = head.pre_tokenizer["type"] == "BertPreTokenizer" && head.normalizer["type"] == "BertNormalizer";
+    let inner = HuggingFace::new(inner, bytes || bert)?;
     Ok(Tokenizer {
         around: inner.around().map_err(|e| e.to_string())?,
-        encoder: Encoder::HuggingFace(inner),
+        encoder: Encoder::HuggingFace(Box::new(inner)),
         spelling,
         added,
         pieces,

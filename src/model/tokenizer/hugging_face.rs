@@ -24,9 +24,9 @@ pub(super) struct HuggingFace {
 }
 
 impl HuggingFace {
-    /// Takes `inner`'s steps, but neither its truncation nor its padding, which are for batches. `byte_level`: its
-    /// tokens are bytes, and nothing is put before a text.
-    pub fn new(inner: tokenizers::Tokenizer, byte_level: bool) -> Result<HuggingFace, String> {
+    /// Takes `inner`'s steps, which know neither truncation nor padding. `lines_are_apart`: its normalizer and
+    /// pre-tokenizer make of two lines what they make of each.
+    pub fn new(inner: tokenizers::Tokenizer, lines_are_apart: bool) -> Result<HuggingFace, String> {
         let normalized_text = |token: &AddedToken| -> Result<String, String> {
             let mut text = NormalizedString::from(token.content.as_str());
             if let Some(normalizer) = inner.get_normalizer() {
@@ -45,9 +45,7 @@ impl HuggingFace {
             let after = token.split_once('Ċ').map(|(_, after)| after);
             after.is_some_and(|after| after.contains(|c: char| c.is_ascii_alphanumeric()))
         };
-        let cut_at_lines = byte_level
-            && inner.get_normalizer().is_none()
-            && !inner.get_vocab(false).keys().any(|token| spans_lines(token));
+        let cut_at_lines = lines_are_apart && !inner.get_vocab(false).keys().any(|token| spans_lines(token));
         Ok(HuggingFace { raw: Matcher::new(raw)?, normalized: Matcher::new(normalized)?, inner, cut_at_lines })
     }
 

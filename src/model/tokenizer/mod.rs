@@ -72,7 +72,7 @@ pub struct Tokenizer {
 enum Encoder {
     /// Added tokens first, and the text between them by a model.
     Own(Matcher, Model),
-    HuggingFace(HuggingFace),
+    HuggingFace(Box<HuggingFace>),
 }
 
 impl Tokenizer {
