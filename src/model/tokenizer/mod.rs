@@ -71,7 +71,7 @@ pub struct Tokenizer {
 
 enum Encoder {
     /// Added tokens first, and the text between them by a model.
-    Own(Matcher, Model),
+    Own(Matcher, Box<Model>),
     HuggingFace(Box<HuggingFace>),
 }
 
@@ -132,7 +132,7 @@ impl Tokenizer {
             added: added.iter().map(|(id, token)| (*id, kind(token))).collect(),
             encoder: Encoder::Own(
                 Matcher::new(added.into_iter().map(|(id, token)| (token.content.clone(), id, token)).collect())?,
-                model,
+                Box::new(model),
             ),
         })
     }
