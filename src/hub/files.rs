@@ -47,8 +47,15 @@ fn is_part_of_folder(file: &str) -> bool {
         "chat_template.jinja",
         "model.safetensors.index.json",
     ];
+    // How sentence-transformers makes a vector of states: `modules.json`, and a folder for each module.
+    let modules = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"];
+    let module = file.split_once('/').is_some_and(|(folder, name)| {
+        let kind = folder.split_once('_').filter(|(index, _)| index.parse::<u32>().is_ok()).map(|(_, kind)| kind);
+        kind.is_some() && (name == "config.json" || (kind == Some("Dense") && name == "model.safetensors"))
+    });
     // Mistral's repositories hold the same weights twice; `consolidated` is the other layout.
-    kept.contains(&file) || (file.ends_with(".safetensors") && !file.contains('/') && !file.starts_with("consolidated"))
+    let is_kept = kept.contains(&file) || modules.contains(&file) || module;
+    is_kept || (file.ends_with(".safetensors") && !file.contains('/') && !file.starts_with("consolidated"))
 }
 
 /// The files of `all` to pull: the GGUF file (or parts) that `tag` names, the best known
@@ -92,7 +99,8 @@ pub fn choose(repo: &str, all: &[String], tag: Option<&str>) -> Result<Vec<Strin
         };
     }
     let folder: Vec<String> = all.iter().filter(|f| is_part_of_folder(f)).cloned().collect();
-    let whole = folder.iter().any(|f| f == "config.json") && folder.iter().any(|f| f.ends_with(".safetensors"));
+    let whole = folder.iter().any(|f| f == "config.json")
+        && folder.iter().any(|f| f.ends_with(".safetensors") && !f.contains('/'));
     if whole { Ok(folder) } else { Err(Error::NoModel { repo: repo.to_owned() }) }
 }
 
@@ -120,6 +128,11 @@ mod tests {
         assert_eq!(pick(&parts, Some("Q8_0")).unwrap(), parts);
         let folder = ["config.json", "model.safetensors", "consolidated.safetensors", "x.bin", "tokenizer.json"];
         assert_eq!(pick(&folder, None).unwrap(), ["config.json", "model.safetensors", "tokenizer.json"]);
+        let modules = ["modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"];
+        let all = [&folder[..], &modules, &["onnx/config.json", "openvino/model.safetensors"]].concat();
+        let expected = [&["config.json", "model.safetensors", "tokenizer.json"][..], &modules].concat();
+        assert_eq!(pick(&all, None).unwrap(), expected);
+        assert!(matches!(pick(&[&["config.json"], &modules[..]].concat(), None), Err(Error::NoModel { .. })));
         assert!(matches!(pick(&["README.md"], None), Err(Error::NoModel { .. })));
     }
 }

@@ -44,7 +44,7 @@ impl Matrix {
         self.tensor.shape[0]
     }
 
-    fn columns(&self) -> usize {
+    pub fn columns(&self) -> usize {
         self.tensor.shape[1]
     }
 

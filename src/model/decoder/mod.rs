@@ -22,16 +22,21 @@ use candle_core::{Device, Tensor};
 
 pub use checkpoint::Checkpoint;
 pub use config::DecoderConfig;
-pub use family::{Architecture, FAMILIES, Family, architectures};
+pub use family::{Architecture, Checked, FAMILIES, Family, architectures};
+
+// The parts that the encoder is made of too.
+pub(super) use self::config::{MAX_LAYERS, Rotation};
+pub(super) use self::family::{Activation, NormKind, RopePairs};
+pub(super) use self::feed_forward::Dense;
+pub(super) use self::linear::{Linear, Matrix};
+pub(super) use self::norm::Norm;
+pub(super) use self::rope::{Rope, RopeScaling};
 
 use self::attention::{Attention, Pass, soft_cap};
 use self::family::Residual;
 use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
 use self::latent_attention::LatentAttention;
-use self::linear::{Linear, Matrix};
-use self::norm::Norm;
-use self::rope::{Rope, RopeScaling};
 use super::Error;
 
 /// Bytes that the attention scores of one forward pass may take; longer prompts go in chunks.
@@ -213,11 +218,12 @@ impl Decoder {
         remaining.min((SCORES_BYTES / row_bytes).clamp(8, MAX_CHUNK))
     }
 
-    /// Continues with `tokens` after those in the cache and returns logits `[1 or tokens, vocab]`.
+    /// Continues with `tokens` after those in the cache and returns their states `[tokens, hidden]`, not
+    /// normed yet ([`Decoder::normed`]).
     ///
     /// When `cancel` is set the pass ends at the next layer with [`Error::Cancelled`]; the cache
     /// is as it was before.
-    pub fn forward(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+    pub fn states(&mut self, tokens: &[u32], cancel: &AtomicBool) -> Result<Tensor, Error> {
         let scales = &self.config.scales;
         let mut x = self.embedding.embed(tokens)?; // [tokens, hidden]
         if scales.embedding != 1.0 {
@@ -245,17 +251,29 @@ impl Decoder {
             }
             x = layer.forward(&x, &pass, cache)?;
         }
+        self.len += tokens.len();
+        Ok(x)
+    }
+
+    /// `states` `[tokens, hidden]` as the output reads them.
+    pub fn normed(&self, states: &Tensor) -> Result<Tensor, Error> {
+        Ok(self.output_norm.forward(&states.contiguous()?)?)
+    }
+
+    /// Continues as [`Decoder::states`] does and returns logits `[1 or tokens, vocab]`.
+    pub fn forward(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        let mut x = self.states(tokens, cancel)?;
         if logits == Logits::Last {
             x = x.narrow(0, tokens.len() - 1, 1)?;
         }
-        let mut out = self.output.forward(&self.output_norm.forward(&x.contiguous()?)?)?;
+        let scales = &self.config.scales;
+        let mut out = self.output.forward(&self.normed(&x)?)?;
         if scales.logits != 1.0 {
             out = (out * scales.logits)?;
         }
         if let Some(cap) = scales.logits_cap {
             out = soft_cap(&out, cap)?;
         }
-        self.len += tokens.len();
         Ok(out)
     }
 }

@@ -83,7 +83,9 @@ impl Tokenizer {
         let text = std::fs::read_to_string(&file)
             .map_err(|e| wrong(format!("cannot read it ({e}); a model folder needs its tokenizer.json")))?;
         let json: Json = serde_json::from_str(&text).map_err(|e| wrong(format!("it is not JSON ({e})")))?;
-        let inner: tokenizers::Tokenizer = text.parse().map_err(|e| wrong(format!("{e}")))?;
+        let mut inner: tokenizers::Tokenizer = text.parse().map_err(|e| wrong(format!("{e}")))?;
+        // Some files cut every text, or fill it up, to one length: that is for whoever makes batches.
+        inner.with_truncation(None).map_err(|e| wrong(format!("{e}")))?.with_padding(None);
         let spelling = if json["decoder"].to_string().contains("ByteLevel") {
             Spelling::ByteLevel
         } else {
