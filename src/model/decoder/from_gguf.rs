@@ -33,6 +33,9 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     let required = |name: &str| number(name).ok_or_else(|| wrong(format!("metadata has no {}", key(name))));
     let float = |name: &str| meta.f32(&key(name)).map(f64::from);
 
+    if meta.bool(&key("attention.causal")) == Some(false) {
+        return Err(unsupported(format!("attention in both directions in {architecture:?}")));
+    }
     let layers = required("block_count")?;
     if layers > MAX_LAYERS {
         return Err(wrong(format!("layers is {layers}")));

@@ -69,6 +69,9 @@ impl<'a> Reader<'a> {
         if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && json[*what] == true) {
             return Err(self.unsupported(format!("{what:?}")));
         }
+        if json["use_bidirectional_attention"] == true || json["is_causal"] == false {
+            return Err(self.unsupported("attention in both directions".to_owned()));
+        }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
         let heads = self.required(&["num_attention_heads", "n_head"])?;
         let latent = self.latent()?;
