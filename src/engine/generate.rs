@@ -239,7 +239,7 @@ impl Worker {
                 return Ok(self.tokenizer.encode(&texts.join("\n\n"), false, true)?);
             }
         };
-        Ok(self.tokenizer.encode_rendered(&rendered)?)
+        Ok(self.tokenizer.encode_rendered(&rendered, &[])?)
     }
 
     /// Computes what of `prompt` is not cached yet; `None` when cancelled.
