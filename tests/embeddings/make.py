@@ -132,7 +132,7 @@ def as_published(path, config):
     path.write_text(json.dumps({
         "architectures": ["NomicBertModel"], "model_type": "nomic_bert", "vocab_size": config.vocab_size,
         "n_embd": config.hidden_size, "n_head": config.num_attention_heads, "n_layer": config.num_hidden_layers,
-        "n_inner": config.intermediate_size, "n_positions": config.max_position_embeddings,
+        "n_inner": config.intermediate_size, "n_positions": 8192,
         "max_trained_positions": 2048, "activation_function": "swiglu", "layer_norm_epsilon": config.layer_norm_eps,
         "type_vocab_size": config.type_vocab_size, "rotary_emb_base": config.rope_parameters["rope_theta"],
         "rotary_emb_fraction": 1.0, "rotary_emb_interleaved": False, "rotary_emb_scale_base": None,
