@@ -95,6 +95,22 @@ fn vectors_are_those_of_transformers() {
     assert!(checked.is_empty(), "not of the table: {checked:?}");
 }
 
+/// Files that llama.cpp's converter made of the folders beside them (`embeddings/convert.py`).
+#[test]
+fn vectors_of_gguf_files_are_those_of_the_folders() {
+    for name in ["bert", "modernbert", "nomic-bert", "xlm-roberta"] {
+        let expected: Expected = serde_json::from_value(json(&folder(name).join("expected.json"))).unwrap();
+        let texts: Vec<&str> = expected.texts.iter().map(|text| text.text.as_str()).collect();
+        let objects = embed(folder(&format!("{name}.gguf")).to_str().unwrap(), &texts);
+        assert_eq!(objects.len(), texts.len());
+        for (object, expected) in objects.iter().zip(&expected.texts) {
+            assert_eq!(object["tokens"], expected.tokens, "{name}: {}", expected.text);
+            let deviation = deviation(&vector(object), &expected.vector);
+            assert!(deviation <= 1e-4, "{name}: {}: {deviation:e}", expected.text);
+        }
+    }
+}
+
 #[test]
 fn texts_come_from_words_files_lines_and_standard_input() {
     let home = Home::new();

@@ -154,18 +154,21 @@ def make(name):
             else:
                 parameter.normal_(0.0, 0.15)
             # Half the bytes in the repository; one stays as it is, so that both are read.
-            if name != "bert":
+            if name != "distilbert":
                 parameter.copy_(parameter.half())
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     # A copy: what the model keeps for itself, RoPE's frequencies above all, must not lose its digits.
-    (model if name == "bert" else copy.deepcopy(model).half()).save_pretrained(folder)
+    (model if name == "distilbert" else copy.deepcopy(model).half()).save_pretrained(folder)
     if model_type == "nomic_bert":
         as_published(folder / "config.json", config)
     tokenizer = tokenizer()
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     write = lambda path, value: (folder / path).write_text(json.dumps(value) + "\n")
-    write("tokenizer_config.json", {"model_max_length": 110})
+    named = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>"), "unk": ("[UNK]", "<unk>")}
+    has = lambda texts: next((text for text in texts if tokenizer.token_to_id(text) is not None), None)
+    special = {f"{key}_token": has(texts) for key, texts in named.items() if has(texts)}
+    write("tokenizer_config.json", {"model_max_length": 110, **special})
     modules = [("Transformer", ""), ("Pooling", "1_Pooling")]
     modules += [(kind, f"{i + 2}_{kind}") for i, kind in enumerate(further)]
     write("modules.json", [{"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
