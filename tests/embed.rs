@@ -229,6 +229,15 @@ fn damaged_and_foreign_modules_are_one_line_errors() {
     assert_error(damaged("c", "modules.json", &module("Dense", "../2")), 4, &["outside the folder"]);
     assert_error(damaged("d", "1_Pooling/config.json", "{}"), 4, &["1_Pooling/config.json", "pooling mode"]);
     assert_error(damaged("e", "2_Dense/config.json", "{\"in_features\": 9, \"out_features\": 24}"), 4, &["2_Dense"]);
+    // The last weight is no number, and all that it touches.
+    let spoilt = home.path().join("spoilt");
+    copy(&folder("bert-dense"), &spoilt);
+    let weights = spoilt.join("2_Dense/model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let end = bytes.len() - 4;
+    bytes[end..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&weights, bytes).unwrap();
+    assert_error(home.run(&["embed", "-m", spoilt.to_str().unwrap(), "x"]), 4, &["spoilt", "no number"]);
     let config = std::fs::read_to_string(folder("bert").join("config.json")).unwrap();
     let with = |from: &str, to: &str| {
         assert!(config.contains(from));

@@ -62,7 +62,7 @@ fn code(error: &anyhow::Error) -> u8 {
                 engine::Error::PromptTooLong { .. } | engine::Error::TextTooLong { .. } => 5,
                 engine::Error::ContextTooLong { .. } | engine::Error::EmptyPrompt | engine::Error::NothingToEmbed => 2,
                 engine::Error::Dimensions { .. } | engine::Error::UnknownPrompt { .. } => 2,
-                engine::Error::Embedder { .. } => 4,
+                engine::Error::Embedder { .. } | engine::Error::NoNumbers { .. } => 4,
                 engine::Error::Model(model::Error::Weights(e)) => of_weights(e),
                 engine::Error::Model(_) => 4,
                 engine::Error::Stopped => 1,

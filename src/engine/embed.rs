@@ -101,6 +101,9 @@ impl Embedder {
             Model::Decoder(decoder) => states(decoder, &ids)?,
         };
         let mut vector: Vec<f32> = self.recipe.vector(&states, self.default_pooling)?.to_vec1()?;
+        if vector.iter().any(|v| !v.is_finite()) {
+            return Err(Error::NoNumbers { model: self.info.name.clone() });
+        }
         if let Some(asked) = options.dimensions {
             if asked == 0 || asked > vector.len() {
                 return Err(Error::Dimensions { model: self.info.name.clone(), asked, has: vector.len() });

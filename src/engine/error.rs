@@ -16,6 +16,10 @@ pub enum Error {
     TextTooLong { tokens: usize, limit: usize },
     #[error("the text has no tokens; there is nothing to make a vector of")]
     NothingToEmbed,
+    #[error(
+        "{model} made a vector of what is no number: its weights are damaged, or of too small a type; pull it again"
+    )]
+    NoNumbers { model: String },
     #[error("--dimensions {asked} is not from 1 to {has}, the size of {model}'s vectors")]
     Dimensions { model: String, asked: usize, has: usize },
     #[error("{model} has no prompt {asked:?} ({})", prompts(known))]
