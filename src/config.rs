@@ -67,6 +67,7 @@ const PENALTY: Kind = Kind::Number { min: -100.0, max: 100.0 };
 /// The sampling defaults are those that llama.cpp and ollama users know.
 const KEYS: &[Key] = &[
     key("model", "", Kind::Text, None),
+    key("embed_model", "", Kind::Text, None),
     key("theme", "", Kind::Text, None),
     key("temperature", "sampling", Kind::Number { min: 0.0, max: 100.0 }, Some(0.8)),
     key("top_k", "sampling", ANY, Some(40.0)),

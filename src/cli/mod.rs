@@ -4,6 +4,7 @@ mod ask;
 mod chat;
 mod completions;
 mod config;
+mod embed;
 mod exit;
 mod generation;
 mod interrupt;
@@ -51,6 +52,7 @@ enum Command {
     Ask(ask::Args),
     Chat(chat::Args),
     Tokenize(tokenize::Args),
+    Embed(embed::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -87,6 +89,9 @@ fn run(command: Command) -> anyhow::Result<()> {
     if let Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) = &command {
         sampling.apply(&mut settings)?;
     }
+    if let Command::Embed(args) = &command {
+        args.apply(&mut settings)?;
+    }
     // Training runs parts of a batch side by side, each on one thread.
     process::prepare(if matches!(command, Command::Tune(_)) { Some(1) } else { settings.count("threads") });
     match command {
@@ -97,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Ask(args) => ask::run(&args, &settings),
         Command::Chat(args) => chat::run(&args, settings),
         Command::Tokenize(args) => tokenize::run(&args, &settings),
+        Command::Embed(args) => embed::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use super::output;
 use crate::config::Settings;
-use crate::engine::{Engine, LoadOptions};
+use crate::engine::{Engine, LoadOptions, is_embedder};
 use crate::guide;
-use crate::hub::{HubSettings, LocalModel, ModelRef, Store};
+use crate::hub::{self, HubSettings, LocalModel, ModelRef, Store};
 
 /// A loaded model under the name that found it.
 pub struct Loaded {
@@ -38,13 +38,16 @@ pub fn load(name: &str, settings: &Settings) -> Result<Loaded> {
     load_local(find(name, settings)?, settings)
 }
 
-/// The named model; without a name the configured one; without that the one that came last, which on a
-/// machine that has none is the guide.
+/// The named model; without a name the configured one; without that the one that came last and is not made
+/// for vectors, which on a machine that has none is the guide.
 pub fn find_chosen(name: Option<&str>, settings: &Settings) -> Result<LocalModel> {
-    match name.or(settings.text("model")) {
-        Some(name) => find(name, settings),
-        None => Ok(Store::new(&settings.paths.hf_cache).list()?.remove(0)),
+    if let Some(name) = name.or(settings.text("model")) {
+        return find(name, settings);
     }
+    let mut models = Store::new(&settings.paths.hf_cache).list()?;
+    // The last is the guide.
+    let chosen = models.iter().position(|model| !is_embedder(&model.source)).unwrap_or(models.len() - 1);
+    Ok(models.swap_remove(chosen))
 }
 
 /// Loads the model that [`find_chosen`] finds; where it falls back to the guide, that is said.
@@ -58,6 +61,16 @@ pub fn load_chosen(name: Option<&str>, settings: &Settings) -> Result<Loaded> {
         );
     }
     Ok(loaded)
+}
+
+/// The named embedding model; without a name the configured one; without that the one that came last.
+pub fn find_embedder(name: Option<&str>, settings: &Settings) -> Result<LocalModel> {
+    if let Some(name) = name.or(settings.text("embed_model")) {
+        return find(name, settings);
+    }
+    let models = Store::new(&settings.paths.hf_cache).list()?;
+    let newest = models.into_iter().find(|model| is_embedder(&model.source));
+    Ok(newest.ok_or(hub::Error::NoEmbedder)?)
 }
 
 fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{list, model, output};
 use crate::config::Settings;
 use crate::engine;
-use crate::model::decoder;
+use crate::model::{decoder, encoder};
 
 /// Show what a model is
 #[derive(Debug, clap::Args)]
@@ -51,10 +51,14 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         .chat_template
         .as_deref()
         .map_or("none".to_owned(), |t| format!("{} characters (--template prints it)", t.chars().count()));
+    let kind = match info.kind {
+        engine::Kind::Decoder => "decoder",
+        engine::Kind::Encoder => "encoder, for oai embed",
+    };
     let rows = [
         ("model", model.name),
         ("name", info.name),
-        ("architecture", info.architecture),
+        ("architecture", format!("{} ({kind})", info.architecture)),
         ("parameters", parameters(info.parameters)),
         ("quantization", info.quantization),
         ("context", format!("{} tokens", info.context_length)),
@@ -63,6 +67,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         ("licence", info.license.unwrap_or_else(|| "not stated".to_owned())),
         ("size", output::bytes(info.size_bytes)),
         ("template", template),
+        ("pooling", info.pooling.unwrap_or_else(|| "not stated".to_owned())),
         ("path", path.unwrap_or_else(|| "inside the program".to_owned())),
     ];
     let rows: Vec<Vec<String>> =
@@ -70,19 +75,22 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     output::line(output::table(&rows).trim_end())
 }
 
-/// A line each: names, and the largest difference of a logit.
+/// A line each: names, what runs it, and the largest difference of a logit or of a vector's component.
 fn architectures(as_json: bool) -> Result<()> {
-    let all = decoder::architectures();
+    let mut all = decoder::architectures();
+    all.extend(encoder::architectures());
     if as_json {
         return output::line(&output::json(&all)?);
     }
-    let mut rows = vec![["safetensors", "GGUF", "models checked", "largest deviation"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["safetensors", "GGUF", "runs as", "models checked", "largest deviation"].map(str::to_owned).to_vec()];
     rows.extend(all.iter().map(|a| {
         let (models, deviation) = match a.checked {
             Some(c) => (c.models.to_string(), format!("{:.1e}", c.deviation)),
             None => ("none".to_owned(), String::new()),
         };
-        vec![a.name.to_owned(), a.gguf.to_owned(), models, deviation]
+        let gguf = if a.gguf.is_empty() { "none" } else { a.gguf };
+        vec![a.name.to_owned(), gguf.to_owned(), a.kind.to_owned(), models, deviation]
     }));
     output::line(output::table(&rows).trim_end())
 }

@@ -11,6 +11,22 @@ pub enum Error {
     #[error("the prompt is empty; say what to answer, or pipe it in")]
     EmptyPrompt,
     #[error(
+        "the text is {tokens} tokens and the model reads {limit}; cut it into parts, or let --truncate read its beginning"
+    )]
+    TextTooLong { tokens: usize, limit: usize },
+    #[error("the text has no tokens; there is nothing to make a vector of")]
+    NothingToEmbed,
+    #[error(
+        "{model} made a vector of what is no number: its weights are damaged, or of too small a type; pull it again"
+    )]
+    NoNumbers { model: String },
+    #[error("--dimensions {asked} is not from 1 to {has}, the size of {model}'s vectors")]
+    Dimensions { model: String, asked: usize, has: usize },
+    #[error("{model} has no prompt {asked:?} ({})", prompts(known))]
+    UnknownPrompt { model: String, asked: String, known: String },
+    #[error("{model} is an embedding model: it makes vectors, not text; use it with oai embed, and a chat model here")]
+    Embedder { model: String },
+    #[error(
         "the engine stopped in the middle of an answer, by a fault of its own; run it again, and report it if it stays"
     )]
     Stopped,
@@ -23,6 +39,10 @@ fn longer(context: usize, allowed: usize) -> String {
     } else {
         "take a model with a longer context (`oai show MODEL` says how long)".to_owned()
     }
+}
+
+fn prompts(known: &str) -> String {
+    if known.is_empty() { "its files name none".to_owned() } else { format!("its files name {known}") }
 }
 
 impl From<candle_core::Error> for Error {

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
-use super::info::{ModelInfo, describe};
+use super::info::{ModelInfo, Shape, describe};
 use super::sampler::{Sampler, best_logprobs};
 use super::stop::StopMatcher;
 use super::{Error, Event, Finish, Prompt, Request, Timings, Usage};
-use crate::model::{self, ChatTemplate, Checkpoint, Decoder, Logits, Tokenizer};
+use crate::model::{self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, Logits, Recipe, Tokenizer};
 use crate::weights::Source;
 
 /// How a model is loaded.
@@ -48,10 +48,13 @@ impl Engine {
     pub fn load(source: &Source, options: &LoadOptions) -> Result<Engine, Error> {
         let started = Instant::now();
         let checkpoint = Checkpoint::open(source)?;
+        if EncoderConfig::of(&checkpoint)?.is_some() {
+            return Err(Error::Embedder { model: checkpoint.file() });
+        }
         let decoder = Decoder::load(&checkpoint)?;
         let tokenizer = Tokenizer::open(&checkpoint)?;
         let template = ChatTemplate::open(&checkpoint)?;
-        let info = describe(&checkpoint, &decoder.config, template.as_ref());
+        let info = describe(&checkpoint, Shape::from(&decoder.config), template.as_ref(), &Recipe::default());
         let allowed = info.context_length;
         if let Some(asked) = options.context.filter(|asked| *asked > allowed) {
             return Err(Error::ContextTooLong { model: info.name, asked, allowed });

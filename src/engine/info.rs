@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Error;
-use crate::model::{ChatTemplate, Checkpoint, DecoderConfig};
+use crate::model::{ChatTemplate, Checkpoint, DecoderConfig, EncoderConfig, Pooling, Recipe};
 use crate::weights::{Source, TensorType};
 
 /// A model described.
@@ -13,6 +13,7 @@ use crate::weights::{Source, TensorType};
 pub struct ModelInfo {
     pub name: String,
     pub architecture: String,
+    pub kind: Kind,
     /// Number of weights.
     pub parameters: u64,
     /// `Q4_K_M` and the like, or the element type that most weights have.
@@ -24,17 +25,80 @@ pub struct ModelInfo {
     pub license: Option<String>,
     pub size_bytes: u64,
     pub chat_template: Option<String>,
+    /// How states become a vector, where the files say it.
+    pub pooling: Option<String>,
+}
+
+/// What a model's tokens see: those before them, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Decoder,
+    Encoder,
+}
+
+/// What decoders and encoders alike have.
+pub(super) struct Shape {
+    kind: Kind,
+    architecture: String,
+    pub context_length: usize,
+    layers: usize,
+    pub hidden_size: usize,
+}
+
+impl From<&DecoderConfig> for Shape {
+    fn from(config: &DecoderConfig) -> Shape {
+        Shape {
+            kind: Kind::Decoder,
+            architecture: config.architecture.clone(),
+            context_length: config.context_length,
+            layers: config.layers.len(),
+            hidden_size: config.hidden_size,
+        }
+    }
+}
+
+impl From<&EncoderConfig> for Shape {
+    fn from(config: &EncoderConfig) -> Shape {
+        Shape {
+            kind: Kind::Encoder,
+            architecture: config.architecture.clone(),
+            context_length: config.context_length,
+            layers: config.layers.len(),
+            hidden_size: config.hidden_size,
+        }
+    }
+}
+
+impl Shape {
+    /// Where files name none: the last token of a decoder has seen all others; an encoder's all have.
+    pub fn default_pooling(&self) -> Pooling {
+        match self.kind {
+            Kind::Decoder => Pooling::Last,
+            Kind::Encoder => Pooling::Mean,
+        }
+    }
 }
 
 /// Reads the headers of a model; fails as loading it would.
 pub fn inspect(source: &Source) -> Result<ModelInfo, Error> {
     let checkpoint = Checkpoint::open(source)?;
-    let config = checkpoint.config()?;
+    let shape = match EncoderConfig::of(&checkpoint)? {
+        Some(config) => Shape::from(&config),
+        None => Shape::from(&checkpoint.config()?),
+    };
+    // A reranker has no recipe for vectors, and is described all the same.
+    let recipe = Recipe::open(&checkpoint).unwrap_or_default();
     let template = ChatTemplate::open(&checkpoint)?;
-    Ok(describe(&checkpoint, &config, template.as_ref()))
+    Ok(describe(&checkpoint, shape, template.as_ref(), &recipe))
 }
 
-pub(super) fn describe(checkpoint: &Checkpoint, config: &DecoderConfig, template: Option<&ChatTemplate>) -> ModelInfo {
+pub(super) fn describe(
+    checkpoint: &Checkpoint,
+    shape: Shape,
+    template: Option<&ChatTemplate>,
+    recipe: &Recipe,
+) -> ModelInfo {
     let (declared, license, file_type) = match checkpoint {
         Checkpoint::Gguf(gguf) => {
             let text = |key: &str| gguf.metadata.str(key).map(str::to_owned);
@@ -59,16 +123,21 @@ pub(super) fn describe(checkpoint: &Checkpoint, config: &DecoderConfig, template
     let most = weights_of_type.iter().max_by_key(|(_, n)| **n).map_or(TensorType::F32.name(), |(name, _)| name);
     ModelInfo {
         name: declared.unwrap_or_else(|| checkpoint.file()),
-        architecture: config.architecture.clone(),
+        architecture: shape.architecture,
+        kind: shape.kind,
         parameters,
         quantization: packing.map_or_else(|| file_type.unwrap_or(most).to_owned(), |p| p.name()),
-        context_length: config.context_length,
-        layers: config.layers.len(),
-        hidden_size: config.hidden_size,
+        context_length: shape.context_length,
+        layers: shape.layers,
+        hidden_size: shape.hidden_size,
         vocab_size: checkpoint.vocab_size(),
         license,
         size_bytes: checkpoint.size_bytes(),
         chat_template: template.map(|t| t.source().to_owned()),
+        pooling: match recipe.poolings[..] {
+            [] => None,
+            ref all => Some(all.iter().map(|pooling| pooling.name()).collect::<Vec<_>>().join(" and ")),
+        },
     }
 }
 

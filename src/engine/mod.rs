@@ -1,5 +1,7 @@
-//! From a request to a stream of events: loading, sampling, stop rules, context policy.
+//! From a request to a stream of events: loading, sampling, stop rules, context policy. And from texts to
+//! vectors.
 
+mod embed;
 mod error;
 mod generate;
 mod info;
@@ -7,7 +9,8 @@ mod request;
 mod sampler;
 mod stop;
 
+pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
-pub use info::{ModelInfo, inspect};
+pub use info::{Kind, ModelInfo, inspect};
 pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, Usage};

@@ -10,8 +10,8 @@ use serde::Deserialize;
 pub struct Alias {
     pub name: String,
     pub repo: String,
-    /// Pulled when none is asked for.
-    pub quantization: String,
+    /// Pulled when none is asked for; none where the repository holds safetensors.
+    pub quantization: Option<String>,
     pub parameters: String,
     pub license: String,
 }
@@ -36,7 +36,7 @@ pub fn aliases() -> &'static [Alias] {
 pub fn find(name: &str) -> Option<&'static Alias> {
     let wanted = spelling(name);
     let named = |alias: &&Alias| spelling(&alias.name) == wanted;
-    let family = |alias: &&Alias| spelling(&alias.name).split('-').next() == Some(&wanted);
+    let family = |alias: &&Alias| spelling(&alias.name).strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('-'));
     aliases().iter().find(named).or_else(|| aliases().iter().find(family))
 }
 
@@ -78,6 +78,8 @@ mod tests {
         assert_eq!(find("mistral:7b").unwrap().name, "mistral-7b");
         assert_eq!(find("Llama3.2:1B").unwrap().name, "llama3.2:1b");
         assert_eq!(find("qwen3").unwrap().name, "qwen3:0.6b");
+        assert_eq!(find("all-minilm").unwrap().quantization, None);
+        assert_eq!(find("qwen3-embedding").unwrap().name, "qwen3-embedding:0.6b");
         assert!(find("gpt-9").is_none());
     }
 

@@ -10,6 +10,11 @@ pub enum Error {
     NotHere { name: String, hint: String },
     #[error("{} does not exist", path.display())]
     NoFile { path: PathBuf },
+    #[error(
+        "no embedding model is on this machine; pull one first (`oai pull all-minilm` is small, `oai pull \
+         nomic-embed-text` reads longer texts) or name one with -m"
+    )]
+    NoEmbedder,
     #[error("guide is part of the program and cannot be {what}")]
     Guide { what: &'static str },
     #[error("{} is a local file: there is nothing to {what}", path.display())]
@@ -47,7 +52,14 @@ pub enum Error {
 impl Error {
     /// The model is unknown or not on this machine.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Error::UnknownName { .. } | Error::NotHere { .. } | Error::NoFile { .. } | Error::Several { .. })
+        matches!(
+            self,
+            Error::UnknownName { .. }
+                | Error::NotHere { .. }
+                | Error::NoFile { .. }
+                | Error::Several { .. }
+                | Error::NoEmbedder
+        )
     }
 
     /// This machine's disk refused.

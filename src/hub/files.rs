@@ -47,8 +47,15 @@ fn is_part_of_folder(file: &str) -> bool {
         "chat_template.jinja",
         "model.safetensors.index.json",
     ];
+    // How sentence-transformers makes a vector of states: `modules.json`, and a folder for each module.
+    let modules = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"];
+    let module = file.split_once('/').is_some_and(|(folder, name)| {
+        let kind = folder.split_once('_').filter(|(index, _)| index.parse::<u32>().is_ok()).map(|(_, kind)| kind);
+        kind.is_some() && (name == "config.json" || (kind == Some("Dense") && name == "model.safetensors"))
+    });
     // Mistral's repositories hold the same weights twice; `consolidated` is the other layout.
-    kept.contains(&file) || (file.ends_with(".safetensors") && !file.contains('/') && !file.starts_with("consolidated"))
+    let is_kept = kept.contains(&file) || modules.contains(&file) || module;
+    is_kept || (file.ends_with(".safetensors") && !file.contains('/') && !file.starts_with("consolidated"))
 }
 
 /// What older repositories have instead of `tokenizer.json`.
@@ -104,7 +111,8 @@ pub fn choose(repo: &str, all: &[String], tag: Option<&str>) -> Result<Vec<Strin
     }
     let is_tokenizer = |f: &str| OLDER_TOKENIZERS.contains(&f) && !all.iter().any(|f| f == "tokenizer.json");
     let folder: Vec<String> = all.iter().filter(|f| is_part_of_folder(f) || is_tokenizer(f)).cloned().collect();
-    let whole = folder.iter().any(|f| f == "config.json") && folder.iter().any(|f| f.ends_with(".safetensors"));
+    let whole = folder.iter().any(|f| f == "config.json")
+        && folder.iter().any(|f| f.ends_with(".safetensors") && !f.contains('/'));
     if whole { Ok(folder) } else { Err(Error::NoModel { repo: repo.to_owned() }) }
 }
 
@@ -135,6 +143,11 @@ mod tests {
         let older = ["config.json", "model.safetensors", "tokenizer.model", "vocab.txt"];
         assert_eq!(pick(&older, None).unwrap(), older);
         assert_eq!(pick(&[&older[..], &["tokenizer.json"]].concat(), None).unwrap().len(), 3);
+        let modules = ["modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"];
+        let all = [&folder[..], &modules, &["onnx/config.json", "openvino/model.safetensors"]].concat();
+        let expected = [&["config.json", "model.safetensors", "tokenizer.json"][..], &modules].concat();
+        assert_eq!(pick(&all, None).unwrap(), expected);
+        assert!(matches!(pick(&[&["config.json"], &modules[..]].concat(), None), Err(Error::NoModel { .. })));
         assert!(matches!(pick(&["README.md"], None), Err(Error::NoModel { .. })));
     }
 }

@@ -76,21 +76,21 @@ impl ModelRef {
     }
 
     fn alias(text: &str) -> Result<ModelRef, Error> {
-        let found = |alias: &super::Alias, tag: &str| ModelRef::Repo {
+        let found = |alias: &super::Alias, tag: Option<&str>| ModelRef::Repo {
             repo: alias.repo.clone(),
-            tag: Some(tag.to_owned()),
+            tag: tag.map(str::to_owned),
             revision: None,
             typed: text.to_owned(),
         };
         if let Some(alias) = aliases::find(text) {
-            return Ok(found(alias, &alias.quantization));
+            return Ok(found(alias, alias.quantization.as_deref()));
         }
         // `qwen3:8b-q8_0`
         if let Some((name, tag)) = text.rsplit_once('-')
             && let Some(alias) = aliases::find(name)
             && super::files::is_quantization(tag)
         {
-            return Ok(found(alias, tag));
+            return Ok(found(alias, Some(tag)));
         }
         Err(unknown(text))
     }
@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(repo("org/name"), ("org/name".to_owned(), None, None));
         assert_eq!(repo("hf.co/org/name:Q8_0"), ("org/name".to_owned(), some("Q8_0"), None));
         assert_eq!(repo("mistral-7b").1, some("Q4_K_M"));
+        assert_eq!(repo("all-minilm"), ("sentence-transformers/all-MiniLM-L6-v2".to_owned(), None, None));
         assert_eq!(repo("qwen3:8b-q8_0"), ("unsloth/Qwen3-8B-GGUF".to_owned(), some("q8_0"), None));
         let url = "https://huggingface.co/org/name/resolve/v1/sub/file.gguf?download=true";
         assert_eq!(repo(url), ("org/name".to_owned(), some("sub/file.gguf"), some("v1")));

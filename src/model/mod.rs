@@ -1,11 +1,15 @@
-//! Models: tokenizer, chat template and the one decoder.
+//! Models: tokenizer, chat template, the one decoder and the one encoder.
 
 pub mod decoder;
+pub mod encoder;
 mod error;
+mod pooling;
 pub mod template;
 pub mod tokenizer;
 
 pub use decoder::{Checkpoint, Decoder, DecoderConfig, Logits};
+pub use encoder::{Encoder, EncoderConfig};
 pub use error::Error;
+pub use pooling::{Pooling, Recipe};
 pub use template::ChatTemplate;
 pub use tokenizer::{Detokenizer, Tokenizer};

@@ -74,6 +74,16 @@ impl Checkpoint {
         self.find("token_embd.weight").map_or(0, |tensor| tensor.shape[0])
     }
 
+    /// The name that the file gives its architecture: of the text model, where the model also sees.
+    pub fn architecture(&self) -> Option<&str> {
+        match self {
+            Checkpoint::Gguf(gguf) => gguf.metadata.str("general.architecture"),
+            Checkpoint::Folder { config, .. } => {
+                config["text_config"]["model_type"].as_str().or(config["model_type"].as_str())
+            }
+        }
+    }
+
     pub fn config(&self) -> Result<DecoderConfig, Error> {
         match self {
             Checkpoint::Gguf(gguf) => from_gguf::config(self, gguf),
@@ -83,7 +93,7 @@ impl Checkpoint {
         }
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&MappedTensor> {
+    pub(in crate::model) fn find(&self, name: &str) -> Option<&MappedTensor> {
         match self {
             Checkpoint::Gguf(gguf) => gguf.tensor(name),
             Checkpoint::Folder { tensors, names, .. } => {
@@ -93,7 +103,7 @@ impl Checkpoint {
         }
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::model) fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
@@ -113,7 +123,7 @@ impl Checkpoint {
     }
 
     /// The matrix `name` of `columns` columns, and of `rows` rows where the caller knows them.
-    pub(super) fn matrix(&self, name: &str, rows: Option<usize>, columns: usize) -> Result<Matrix, Error> {
+    pub(in crate::model) fn matrix(&self, name: &str, rows: Option<usize>, columns: usize) -> Result<Matrix, Error> {
         let tensor = self.require(name)?;
         let Some(matrix) = self.unpacked(tensor)? else {
             return self.checked_matrix(tensor.clone(), rows, columns);
@@ -248,7 +258,13 @@ impl Checkpoint {
     }
 
     /// A linear layer; its bias is taken when the file has one.
-    pub(super) fn linear(&self, stem: &str, rows: usize, columns: usize, needs_bias: bool) -> Result<Linear, Error> {
+    pub(in crate::model) fn linear(
+        &self,
+        stem: &str,
+        rows: usize,
+        columns: usize,
+        needs_bias: bool,
+    ) -> Result<Linear, Error> {
         let name = format!("{stem}.weight");
         let weight = match self.hf_family().is_some_and(|family| family.hf_transposed) {
             true => self.transposed_matrix(&name, rows, columns)?,
@@ -288,7 +304,7 @@ impl Checkpoint {
     }
 
     /// A vector of `len` elements as f32.
-    pub(super) fn vector(&self, name: &str, len: usize) -> Result<Tensor, Error> {
+    pub(in crate::model) fn vector(&self, name: &str, len: usize) -> Result<Tensor, Error> {
         let tensor = self.require(name)?;
         if tensor.shape != [len] {
             return Err(self.wrong_shape(tensor, &[len]));
@@ -333,7 +349,7 @@ impl Checkpoint {
         Ok(Some(Tensor::stack(&weights, 0)?))
     }
 
-    pub(super) fn floats(&self, tensor: &MappedTensor) -> Result<Vec<f32>, Error> {
+    pub(in crate::model) fn floats(&self, tensor: &MappedTensor) -> Result<Vec<f32>, Error> {
         self.supported(tensor)?;
         let mut values = vec![0f32; tensor.elements()];
         kernels::dequantize_rows(tensor.dtype, tensor.data(), &mut values);

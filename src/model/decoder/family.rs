@@ -538,16 +538,18 @@ pub const FAMILIES: &[Family] = &[
 pub struct Architecture {
     /// `model_type` of `config.json`.
     pub name: &'static str,
-    /// `general.architecture` of GGUF files.
+    /// `general.architecture` of GGUF files; `""` where there are none.
     pub gguf: &'static str,
+    /// `decoder` or `encoder`.
+    pub kind: &'static str,
     pub checked: Option<Checked>,
 }
 
-/// Beside Hugging Face transformers in float32, with the models of `tests/families`.
+/// Beside Hugging Face transformers in float32, with the models of `tests/families` or `tests/embeddings`.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct Checked {
     pub models: usize,
-    /// Largest difference of a logit, as a part of the largest logit.
+    /// Largest difference of a logit (an encoder's: of a component), as a part of the largest.
     pub deviation: f64,
 }
 
@@ -557,5 +559,7 @@ pub fn architectures() -> Vec<Architecture> {
     let checked: HashMap<String, Checked> =
         toml::from_str(include_str!("checked.toml")).expect("a test parses the file that is built in");
     let names = FAMILIES.iter().flat_map(|f| f.hf_model_types.iter().map(move |name| (*name, f.gguf_architecture)));
-    names.map(|(name, gguf)| Architecture { name, gguf, checked: checked.get(name).copied() }).collect()
+    names
+        .map(|(name, gguf)| Architecture { name, gguf, kind: "decoder", checked: checked.get(name).copied() })
+        .collect()
 }

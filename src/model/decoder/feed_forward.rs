@@ -107,19 +107,31 @@ impl Dense {
         size: usize,
     ) -> std::result::Result<Dense, Error> {
         let name = |part: &str| format!("blk.{layer}.{part}{suffix}");
-        let wide = |part: &str, rows: usize| checkpoint.linear(&name(part), rows, config.hidden_size, false);
-        let input = match config.family.gated {
+        Dense::new(checkpoint, name, config.family.gated, config.activation, config.hidden_size, size)
+    }
+
+    /// `name` gives the stem of each part's tensors.
+    pub fn new(
+        checkpoint: &Checkpoint,
+        name: impl Fn(&str) -> String,
+        gated: bool,
+        activation: Activation,
+        hidden: usize,
+        size: usize,
+    ) -> std::result::Result<Dense, Error> {
+        let wide = |part: &str, rows: usize| checkpoint.linear(&name(part), rows, hidden, false);
+        let input = match gated {
             false => Input::Plain { up: wide("ffn_up", size)? },
             true if checkpoint.has(&format!("{}.weight", name("ffn_gate"))) => {
                 Input::Gated { gate: wide("ffn_gate", size)?, up: wide("ffn_up", size)? }
             }
             true => Input::Fused { gate_up: wide("ffn_up", 2 * size)? },
         };
-        let down = checkpoint.linear(&name("ffn_down"), config.hidden_size, size, false)?;
-        Ok(Dense { input, down, activation: config.activation })
+        let down = checkpoint.linear(&name("ffn_down"), hidden, size, false)?;
+        Ok(Dense { input, down, activation })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let wide = match &self.input {
             Input::Plain { up } => self.activation.apply(&up.forward(x)?)?,
             Input::Gated { gate, up } => self.activation.gate(&gate.forward(x)?, &up.forward(x)?)?,

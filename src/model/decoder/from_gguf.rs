@@ -40,6 +40,9 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
     let required = |name: &str| number(name).ok_or_else(|| wrong(format!("metadata has no {}", key(name))));
     let float = |name: &str| meta.f32(&key(name)).map(f64::from);
 
+    if meta.bool(&key("attention.causal")) == Some(false) {
+        return Err(unsupported(format!("attention in both directions in {architecture:?}")));
+    }
     // Layers that predict tokens further ahead come after those of the model.
     let layers = required("block_count")?.saturating_sub(number("nextn_predict_layers").unwrap_or(0));
     if layers > MAX_LAYERS {

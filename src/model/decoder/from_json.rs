@@ -107,6 +107,9 @@ impl<'a> Reader<'a> {
         if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && asks(what)) {
             return Err(self.unsupported(format!("{what:?}")));
         }
+        if json["use_bidirectional_attention"] == true || json["is_causal"] == false {
+            return Err(self.unsupported("attention in both directions".to_owned()));
+        }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
         let rwkv7 = self.rwkv7()?;
         let heads = match (rwkv7, self.number(&["num_attention_heads", "n_head"])) {

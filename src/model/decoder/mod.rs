@@ -32,7 +32,15 @@ use candle_core::{Device, Tensor};
 
 pub use checkpoint::Checkpoint;
 pub use config::DecoderConfig;
-pub use family::{Architecture, FAMILIES, Family, architectures};
+pub use family::{Architecture, Checked, FAMILIES, Family, architectures};
+
+// The parts that the encoder is made of too.
+pub(super) use self::config::{MAX_LAYERS, Rotation};
+pub(super) use self::family::{Activation, NormKind, RopePairs};
+pub(super) use self::feed_forward::Dense;
+pub(super) use self::linear::{Linear, Matrix};
+pub(super) use self::norm::Norm;
+pub(super) use self::rope::{Rope, RopeScaling};
 
 use self::attention::{Attention, Pass, soft_cap};
 use self::config::MixerKind;
@@ -42,11 +50,8 @@ use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
 use self::latent_attention::LatentAttention;
 use self::layer_embedding::{LayerEmbedding, LayerEmbeddings};
-use self::linear::{Linear, Matrix};
 use self::mamba::Mamba;
 use self::mamba2::Mamba2;
-use self::norm::Norm;
-use self::rope::Rope;
 use self::rwkv7::TimeMix;
 use self::short_conv::ShortConv;
 use super::Error;
@@ -319,7 +324,7 @@ impl Decoder {
     }
 
     /// What recurrent layers have made of the tokens so far.
-    fn states(&self) -> Vec<Vec<Tensor>> {
+    fn memories(&self) -> Vec<Vec<Tensor>> {
         self.caches.iter().map(|cache| cache.state().to_vec()).collect()
     }
 
@@ -338,27 +343,28 @@ impl Decoder {
         remaining.min((SCORES_BYTES / row_bytes).clamp(8, MAX_CHUNK))
     }
 
-    /// Continues with `tokens` after those in the cache and returns logits `[1 or tokens, vocab]`.
+    /// Continues with `tokens` after those in the cache and returns their states `[tokens, hidden]`, not
+    /// normed yet ([`Decoder::normed`]).
     ///
     /// When `cancel` is set the pass ends at the next layer with [`Error::Cancelled`]; the cache
     /// is as it was before, or empty where these tokens made LongRoPE turn those before them otherwise.
-    pub fn forward(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+    pub fn states(&mut self, tokens: &[u32], cancel: &AtomicBool) -> Result<Tensor, Error> {
         let len = self.len() + tokens.len();
         if self.turns_anew(len) {
             let earlier = std::mem::take(&mut self.tokens);
             for chunk in earlier.chunks(MAX_CHUNK) {
-                self.pass(chunk, len, Logits::Last, cancel).inspect_err(|_| self.tokens.clear())?;
+                self.pass(chunk, len, cancel).inspect_err(|_| self.tokens.clear())?;
             }
-            return self.pass(tokens, len, logits, cancel).inspect_err(|_| self.tokens.clear());
+            return self.pass(tokens, len, cancel).inspect_err(|_| self.tokens.clear());
         }
-        self.pass(tokens, len, logits, cancel)
+        self.pass(tokens, len, cancel)
     }
 
-    /// One pass of [`forward`](Self::forward); in the end there will be `len` tokens.
-    fn pass(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+    /// One pass of [`states`](Self::states); in the end there will be `len` tokens.
+    fn pass(&mut self, tokens: &[u32], len: usize, cancel: &AtomicBool) -> Result<Tensor, Error> {
         self.files.iter().try_for_each(Bytes::unchanged)?;
-        let before = self.states();
-        let out = self.compute(tokens, len, logits, cancel);
+        let before = self.memories();
+        let out = self.compute(tokens, len, cancel);
         if out.is_err() {
             self.restore(before);
             return out;
@@ -368,12 +374,12 @@ impl Decoder {
             if self.snapshots.len() == SNAPSHOTS {
                 self.snapshots.remove(0);
             }
-            self.snapshots.push(Snapshot { len: self.len(), states: self.states() });
+            self.snapshots.push(Snapshot { len: self.len(), states: self.memories() });
         }
         out
     }
 
-    fn compute(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+    fn compute(&mut self, tokens: &[u32], len: usize, cancel: &AtomicBool) -> Result<Tensor, Error> {
         let scales = &self.config.scales;
         let mut x = self.embedding.embed(tokens)?; // [tokens, hidden]
         if scales.embedding != 1.0 {
@@ -410,10 +416,22 @@ impl Decoder {
             }
             x = layer.forward(&x, &pass, &mut self.caches[layer.cache])?;
         }
+        Ok(x)
+    }
+
+    /// `states` `[tokens, hidden]` as the output reads them.
+    pub fn normed(&self, states: &Tensor) -> Result<Tensor, Error> {
+        Ok(self.output_norm.forward(&states.contiguous()?)?)
+    }
+
+    /// Continues as [`Decoder::states`] does and returns logits `[1 or tokens, vocab]`.
+    pub fn forward(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        let mut x = self.states(tokens, cancel)?;
         if logits == Logits::Last {
             x = x.narrow(0, tokens.len() - 1, 1)?;
         }
-        let mut out = self.output.forward(&self.output_norm.forward(&x.contiguous()?)?)?;
+        let scales = &self.config.scales;
+        let mut out = self.output.forward(&self.normed(&x)?)?;
         if scales.logits != 1.0 {
             out = (out * scales.logits)?;
         }

@@ -222,19 +222,48 @@ const WHOLE_NAMES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The same for encoders: the tensors that decoders lack, and the names that they do not use.
+const ENCODER_NAMES: &[(&str, &[&str])] = &[
+    ("token_embd", &["embeddings.word_embeddings", "embeddings.tok_embeddings"]),
+    ("token_embd_norm", &["embeddings.LayerNorm", "emb_ln", "embeddings.norm"]),
+    ("token_types", &["embeddings.token_type_embeddings"]),
+    ("position_embd", &["embeddings.position_embeddings"]),
+    ("output_norm", &["final_norm"]),
+    ("attn_norm", &["attn_norm"]),
+    ("attn_q", &["attention.self.query", "attention.q_lin", "attention.attn.q"]),
+    ("attn_k", &["attention.self.key", "attention.k_lin", "attention.attn.k"]),
+    ("attn_v", &["attention.self.value", "attention.v_lin", "attention.attn.v"]),
+    ("attn_qkv", &["attn.Wqkv"]),
+    ("attn_rel_b", &["relative_attention_bias"]),
+    ("attn_output", &["attention.output.dense", "attention.out_lin", "attention.attn.o", "attn.out_proj", "attn.Wo"]),
+    ("attn_output_norm", &["attention.output.LayerNorm", "attention.LayerNorm", "sa_layer_norm", "norm1"]),
+    ("ffn_norm", &["mlp_norm"]),
+    ("ffn_gate", &["mlp.fc12"]),
+    ("ffn_up", &["mlp.fc11", "mlp.Wi", "intermediate.dense", "ffn.lin1"]),
+    ("ffn_down", &["mlp.Wo", "output.dense", "ffn.lin2"]),
+    ("layer_output_norm", &["output.LayerNorm", "output_layer_norm", "norm2"]),
+    // What a Dense module of sentence-transformers holds.
+    ("linear", &["linear"]),
+];
+
 /// Around the text model of a file: nothing, its own name, or a model that also sees.
 const PREFIXES: &[&str] = &["model.", "language_model.", "transformer.", "gpt_neox.", "backbone."];
+
+/// The same for encoders.
+const ENCODER_PREFIXES: &[&str] = &["bert.", "distilbert.", "roberta.", "mpnet.", "nomic_bert.", "encoder."];
 
 /// A name in a safetensors file with its layer as GGUF writes it:
 /// `model.layers.3.self_attn.q_proj.weight` is `blk.3.self_attn.q_proj.weight`.
 pub fn normalized(hf: &str) -> String {
     let mut rest = hf;
-    while let Some(stripped) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+    while let Some(stripped) = PREFIXES.iter().chain(ENCODER_PREFIXES).find_map(|prefix| rest.strip_prefix(prefix)) {
         rest = stripped;
     }
-    match rest.strip_prefix("layers.").or_else(|| rest.strip_prefix("h.")) {
+    // BERT's oldest files write a norm's weight and bias as the paper does.
+    let rest = rest.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias");
+    match ["layers.", "layer.", "h."].iter().find_map(|prefix| rest.strip_prefix(prefix)) {
         Some(layer) => format!("blk.{layer}"),
-        None => rest.to_owned(),
+        None => rest,
     }
 }
 
@@ -257,8 +286,9 @@ pub fn candidates(gguf: &str) -> Vec<String> {
         Some((stem, expert)) if expert.bytes().all(|b| b.is_ascii_digit()) => (format!("{stem}.#"), expert),
         _ => (stem.to_owned(), ""),
     };
-    let names = NAMES.iter().find(|(gguf, _)| *gguf == stem).map_or(&[][..], |(_, names)| names);
-    let names: Vec<String> = names.iter().map(|name| format!("{layer}{}", name.replace('#', expert))).collect();
+    let rows = NAMES.iter().chain(ENCODER_NAMES).filter(|(gguf, _)| *gguf == stem);
+    let names = rows.flat_map(|(_, names)| *names);
+    let names: Vec<String> = names.map(|name| format!("{layer}{}", name.replace('#', expert))).collect();
     // Parameters that no linear layer holds are named without a `.weight`, and their biases with a `_bias`.
     let bare = if kind == "weight" { String::new() } else { format!("_{kind}") };
     let usual = names.iter().map(|name| format!("{name}.{kind}"));
@@ -284,5 +314,8 @@ mod tests {
         assert_eq!(normalized("language_model.model.layers.3.mlp.up_proj.weight"), "blk.3.mlp.up_proj.weight");
         assert_eq!(normalized("transformer.h.0.ln_1.bias"), "blk.0.ln_1.bias");
         assert_eq!(normalized("language_model.lm_head.weight"), "lm_head.weight");
+        let bert = "bert.encoder.layer.1.attention.output.LayerNorm.gamma";
+        assert_eq!(normalized(bert), "blk.1.attention.output.LayerNorm.weight");
+        assert_eq!(candidates("blk.1.attn_output_norm.weight")[0], "blk.1.attention.output.LayerNorm.weight");
     }
 }

@@ -195,7 +195,7 @@ fn word_piece(keys: &Keys, mut tokens: Vec<ScoredToken>) -> Result<Tokenizer, St
     };
     let unknown = id("unknown", 100).ok_or("its vocabulary has no unknown token")?;
     let around = (
-        id("cls", 101).or(id("bos", 101)).into_iter().collect(),
+        keys.id("cls", tokens.len()).or(id("bos", 101)).into_iter().collect(),
         keys.id("seperator", tokens.len()).or(id("separator", 102)).into_iter().collect(),
     );
     let lowercase = keys.bool("normalizer.lowercase").unwrap_or(true);
