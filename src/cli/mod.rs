@@ -11,6 +11,7 @@ mod list;
 mod man;
 mod model;
 mod output;
+mod perplexity;
 mod process;
 mod pull;
 mod rm;
@@ -48,6 +49,7 @@ enum Command {
     Rm(rm::Args),
     Ask(ask::Args),
     Chat(chat::Args),
+    Perplexity(perplexity::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -83,6 +85,9 @@ fn run(command: Command) -> anyhow::Result<()> {
     if let Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) = &command {
         sampling.apply(&mut settings)?;
     }
+    if let Command::Perplexity(args) = &command {
+        args.apply(&mut settings)?;
+    }
     // Training runs parts of a batch side by side, each on one thread.
     process::prepare(if matches!(command, Command::Tune(_)) { Some(1) } else { settings.count("threads") });
     match command {
@@ -92,6 +97,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Rm(args) => rm::run(&args, &settings),
         Command::Ask(args) => ask::run(&args, &settings),
         Command::Chat(args) => chat::run(&args, settings),
+        Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

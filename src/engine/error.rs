@@ -10,6 +10,12 @@ pub enum Error {
     ContextTooLong { model: String, asked: usize, allowed: usize },
     #[error("the prompt is empty; say what to answer, or pipe it in")]
     EmptyPrompt,
+    #[error("the text is {tokens} tokens, and chunks of {context} need {}; lower --context, or score it --whole", 2 * context)]
+    TextTooShort { tokens: usize, context: usize },
+    #[error("the text is {tokens} tokens and the model's context {context}; score it in chunks, without --whole")]
+    TextTooLong { tokens: usize, context: usize },
+    #[error("the text is {tokens} tokens: there is nothing to foresee; give a longer one")]
+    NothingToScore { tokens: usize },
     #[error(
         "the engine stopped in the middle of an answer, by a fault of its own; run it again, and report it if it stays"
     )]

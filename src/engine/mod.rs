@@ -1,8 +1,10 @@
-//! From a request to a stream of events: loading, sampling, stop rules, context policy.
+//! From a request to a stream of events: loading, sampling, stop rules, context policy; and how well
+//! a model foresees a text.
 
 mod error;
 mod generate;
 mod info;
+mod perplexity;
 mod request;
 mod sampler;
 mod stop;
@@ -10,4 +12,5 @@ mod stop;
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{ModelInfo, inspect};
+pub use perplexity::{Perplexity, Progress, Span, perplexity};
 pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, Usage};

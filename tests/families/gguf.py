@@ -54,7 +54,7 @@ def older(hparams):
     if kind == "falcon" and not hparams["new_decoder_architecture"]:
         hparams["num_kv_heads"] = 1
     if kind == "ministral3":
-        rope |= dict(type=rope["rope_type"], mscale_all_dim=rope.get("mscale_all_dim", 0.0))
+        rope.setdefault("mscale_all_dim", 0.0)
     if kind == "deepseek_v3":
         hparams["scoring_func"] = "sigmoid"
     return hparams
@@ -81,6 +81,8 @@ def main():
         try:
             hparams = older(json.loads((folder / "config.json").read_text()))
             converter = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
+            # Mistral 3's is a wrapper around another.
+            converter = getattr(converter, "Ministral3Model", converter)
             converter = type(converter.__name__, (converter,), dict(model_arch=converter.model_arch, set_vocab=set_vocab))
             with tempfile.TemporaryDirectory() as copy, torch.inference_mode():
                 copy = pathlib.Path(copy)
