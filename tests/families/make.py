@@ -124,8 +124,10 @@ MODELS = {
 }
 
 
-def make(name):
-    model_type, changes = MODELS[name]
+def make(name, changes={}, folder=None, half=False):
+    """With `half` all weights are numbers that f16 has too."""
+    model_type, own = MODELS[name]
+    changes = {**own, **changes}
     torch.manual_seed(sum(name.encode()))
     config = AutoConfig.for_model(model_type, **{**COMMON, **changes})
     config._attn_implementation = "eager"
@@ -141,7 +143,9 @@ def make(name):
         for buffer_name, buffer in model.named_buffers():
             if buffer_name.endswith("e_score_correction_bias"):
                 buffer.normal_(0.0, 0.1)
-    folder = HERE / name
+        for parameter in model.parameters() if half else ():
+            parameter.copy_(parameter.half().float())
+    folder = folder or HERE / name
     folder.mkdir(exist_ok=True)
     model.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
