@@ -243,10 +243,9 @@ impl Worker {
     fn prefill(&mut self, prompt: &[u32], usage: &mut Usage) -> Result<Option<Vec<f32>>, Error> {
         let common = self.seen.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         // The last token is always computed: its logits are what we came for.
-        let common = common.min(prompt.len() - 1);
+        let common = self.decoder.truncate(common.min(prompt.len() - 1));
         usage.cached_tokens = common;
         self.seen.truncate(common);
-        self.decoder.truncate(common);
         let mut rest = &prompt[common..];
         loop {
             let (chunk, later) = rest.split_at(self.decoder.chunk_len(rest.len()));

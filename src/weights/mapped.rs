@@ -103,4 +103,32 @@ impl MappedTensor {
         part.range = self.range.start + rows.start * row_bytes..self.range.start + rows.end * row_bytes;
         part
     }
+
+    /// The rows `wanted` of the outermost dimension: a view where they follow one another, else a copy.
+    pub fn select(&self, wanted: &[usize]) -> MappedTensor {
+        let first = wanted.first().copied().unwrap_or(0);
+        if wanted.iter().enumerate().all(|(i, row)| *row == first + i) {
+            return self.rows(first..first + wanted.len());
+        }
+        let row_bytes = self.range.len() / self.shape[0].max(1);
+        let data = self.data();
+        let bytes = wanted.iter().flat_map(|row| &data[row * row_bytes..(row + 1) * row_bytes]).copied().collect();
+        let mut shape = self.shape.clone();
+        shape[0] = wanted.len();
+        MappedTensor::owned(self.name.clone(), shape, self.dtype, bytes)
+    }
+
+    /// A copy of a matrix `[rows, columns]` of plain elements as `[columns, rows]`.
+    pub fn transposed(&self) -> MappedTensor {
+        let (rows, columns, size) = (self.shape[0], self.shape[1], self.dtype.block_bytes());
+        let data = self.data();
+        let mut bytes = Vec::with_capacity(data.len());
+        for column in 0..columns {
+            for row in 0..rows {
+                let at = (row * columns + column) * size;
+                bytes.extend_from_slice(&data[at..at + size]);
+            }
+        }
+        MappedTensor::owned(self.name.clone(), vec![columns, rows], self.dtype, bytes)
+    }
 }

@@ -15,7 +15,9 @@ import sys
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+import rwkv7  # noqa: F401: makes it known to transformers
 
 transformers.logging.disable_progress_bar()
 HERE = pathlib.Path(__file__).parent
@@ -36,6 +38,14 @@ YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_posit
 LONG = dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=16, factor=16.0,
             short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.5, 2.0, 3.0, 5.0])
 PLAIN_ROPE = dict(rope_type="default", rope_theta=10000.0)
+
+GEMMA4 = dict(head_dim=16, global_head_dim=32, sliding_window=6, tie_word_embeddings=True, num_kv_shared_layers=0,
+              enable_moe_block=False, layer_types=["sliding_attention", "full_attention"])
+QWEN3_5 = dict(head_dim=16, linear_num_value_heads=4, linear_num_key_heads=2, linear_key_head_dim=8,
+               linear_value_head_dim=8, rope_parameters=dict(PLAIN_ROPE, partial_rotary_factor=0.5,
+                                                             mrope_section=[2, 1, 1], mrope_interleaved=True))
+SIGHT = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=1, in_channels=1, patch_size=2,
+             spatial_merge_size=2, temporal_patch_size=1, out_hidden_size=32, num_position_embeddings=16)
 
 # NAME: (model_type, what differs from COMMON)
 MODELS = {
@@ -67,6 +77,8 @@ MODELS = {
     "gpt-neox-serial": ("gpt_neox", dict(num_key_value_heads=4, rotary_pct=0.5, use_parallel_residual=False)),
     "gpt2": ("gpt2", dict(num_key_value_heads=4, n_inner=48, n_embd=32, n_layer=2, n_head=4, n_positions=256, tie_word_embeddings=True)),
     "olmo2": ("olmo2", {}),
+    "olmo3-yarn": ("olmo3", dict(sliding_window=6, layer_types=["sliding_attention", "full_attention"],
+                                 rope_parameters=dict(sliding_attention=PLAIN_ROPE, full_attention=YARN))),
     "olmo3": ("olmo3", dict(sliding_window=6, num_hidden_layers=2,
                             layer_types=["sliding_attention", "full_attention"])),
     "granite": ("granite", dict(embedding_multiplier=6.0, attention_multiplier=0.2, residual_multiplier=0.3,
@@ -111,6 +123,25 @@ MODELS = {
                                       shared_expert_intermediate_size=24, linear_num_value_heads=4,
                                       linear_num_key_heads=2, linear_key_head_dim=8, linear_value_head_dim=8,
                                       layer_types=["linear_attention", "full_attention"])),
+    "qwen3-next-dense": ("qwen3_next", dict(head_dim=16, num_hidden_layers=3, num_experts=4, num_experts_per_tok=1,
+                                            moe_intermediate_size=16, shared_expert_intermediate_size=16,
+                                            mlp_only_layers=[0, 1], linear_num_value_heads=3, linear_num_key_heads=3,
+                                            linear_key_head_dim=8, linear_value_head_dim=12,
+                                            linear_conv_kernel_dim=3, attention_bias=True, norm_topk_prob=False,
+                                            layer_types=["linear_attention", "full_attention", "linear_attention"])),
+    "qwen3.5": ("qwen3_5_text", dict(QWEN3_5, num_hidden_layers=4, linear_num_value_heads=6, tie_word_embeddings=True)),
+    "qwen3.5-moe": ("qwen3_5_moe_text", dict(QWEN3_5, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
+                                             shared_expert_intermediate_size=24,
+                                             layer_types=["linear_attention", "full_attention"])),
+    "qwen3.5-seeing": ("qwen3_5", dict(vision_config=SIGHT, text_config=dict(
+        COMMON, model_type="qwen3_5_text", **QWEN3_5, layer_types=["full_attention", "linear_attention"]))),
+    "qwen3.5-moe-seeing": ("qwen3_5_moe", dict(vision_config=SIGHT, text_config=dict(
+        COMMON, model_type="qwen3_5_moe_text", **QWEN3_5, num_experts=4, num_experts_per_tok=2,
+        moe_intermediate_size=16, shared_expert_intermediate_size=16,
+        layer_types=["full_attention", "linear_attention"]))),
+    "rwkv7": ("rwkv7", dict(head_dim=16, norm_eps=4e-5)),
+    "rwkv7-fused": ("rwkv7", dict(num_hidden_layers=3, head_dim=8, fuse_norm=True, norm_bias=False,
+                                  intermediate_size=None, hidden_ratio=2.5, decay_low_rank_dim=6, v_low_rank_dim=2)),
     "mamba2": ("mamba2", dict(hidden_size=32, num_heads=8, head_dim=8, n_groups=1, state_size=16, expand=2)),
     "granitemoehybrid": ("granitemoehybrid", dict(layer_types=["mamba", "attention"], mamba_n_heads=8,
                                                   mamba_d_head=8, mamba_expand=2, mamba_d_state=16, mamba_n_groups=1,
@@ -118,9 +149,32 @@ MODELS = {
                                                   shared_intermediate_size=48, embedding_multiplier=6.0,
                                                   attention_multiplier=0.2, residual_multiplier=0.3,
                                                   logits_scaling=4.0, position_embedding_type="nope")),
-    "gemma4": ("gemma4_text", dict(head_dim=16, global_head_dim=32, sliding_window=6, tie_word_embeddings=True,
-                                   layer_types=["sliding_attention", "full_attention"], num_kv_shared_layers=0,
-                                   hidden_size_per_layer_input=0, enable_moe_block=False)),
+    "glm4-moe": ("glm4_moe", dict(head_dim=8, partial_rotary_factor=0.5, use_qk_norm=True, attention_bias=True,
+                                  n_routed_experts=4, n_shared_experts=1, num_experts_per_tok=2,
+                                  moe_intermediate_size=24, first_k_dense_replace=1, routed_scaling_factor=1.5,
+                                  num_nextn_predict_layers=0)),
+    "glm4-moe-lite": ("glm4_moe_lite", dict(num_key_value_heads=4, kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=8,
+                                            qk_rope_head_dim=4, v_head_dim=12, n_routed_experts=4, n_shared_experts=1,
+                                            num_experts_per_tok=2, moe_intermediate_size=24)),
+    "dots1": ("dots1", dict(head_dim=8, n_routed_experts=4, n_shared_experts=1, num_experts_per_tok=2,
+                            moe_intermediate_size=24, first_k_dense_replace=1, sliding_window=None)),
+    "minimax-m2": ("minimax_m2", dict(head_dim=16, rotary_dim=8, num_local_experts=4, num_experts_per_tok=2)),
+    "seed-oss": ("seed_oss", dict(head_dim=16, attention_bias=True, attention_out_bias=False)),
+    "ernie4-5": ("ernie4_5", dict(head_dim=8, use_bias=True)),
+    "exaone": ("exaone", {}),
+    "hunyuan": ("hunyuan_v1_dense", dict(head_dim=16, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0,
+                                                                           alpha=100.0, factor=1.0))),
+    "arcee": ("arcee", {}),
+    "nemotron": ("nemotron", dict(head_dim=8, partial_rotary_factor=0.5)),
+    "olmo": ("olmo", dict(clip_qkv=0.5)),
+    "internlm3": ("internlm3", dict(head_dim=16, qkv_bias=True, bias=True)),
+    "gemma4": ("gemma4_text", dict(GEMMA4, hidden_size_per_layer_input=0, final_logit_softcapping=30.0)),
+    "gemma4-shared": ("gemma4_text", dict(GEMMA4, num_hidden_layers=4, num_kv_shared_layers=2, use_double_wide_mlp=True,
+                                          hidden_size_per_layer_input=8, vocab_size_per_layer_input=160,
+                                          layer_types=["sliding_attention", "full_attention"] * 2)),
+    "gemma4-experts": ("gemma4_text", dict(GEMMA4, hidden_size_per_layer_input=0, attention_k_eq_v=True,
+                                           num_global_key_value_heads=1, enable_moe_block=True, num_experts=4,
+                                           top_k_experts=2, moe_intermediate_size=24)),
 }
 
 
@@ -131,10 +185,20 @@ def make(name, changes={}, folder=None, half=False):
     torch.manual_seed(sum(name.encode()))
     config = AutoConfig.for_model(model_type, **{**COMMON, **changes})
     config._attn_implementation = "eager"
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    kind = AutoModelForImageTextToText if "vision_config" in changes else AutoModelForCausalLM
+    model = kind.from_config(config, attn_implementation="eager").float().eval()
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
+            if parameter_name.endswith("linear_attn.A_log"):
+                parameter.uniform_(-4.0, 0.5)  # as initialised most heads forget at once
+                continue
+            if parameter_name.endswith("linear_attn.dt_bias"):
+                parameter.normal_(0.0, 0.5)
+                continue
             if parameter_name.endswith(("A_log", "dt_bias")):
+                continue
+            if model_type == "rwkv7" and not parameter_name.endswith("weight"):
+                parameter.normal_(0.3, 0.8)  # shares of the token before, and what decays: all over their range
                 continue
             if parameter.dim() == 1 and parameter_name.endswith("weight"):
                 parameter.copy_(parameter + 0.3 * torch.randn_like(parameter))
@@ -143,15 +207,18 @@ def make(name, changes={}, folder=None, half=False):
         for buffer_name, buffer in model.named_buffers():
             if buffer_name.endswith("e_score_correction_bias"):
                 buffer.normal_(0.0, 0.1)
+            if buffer_name.endswith("layer_scalar"):
+                buffer.fill_(0.7)
         for parameter in model.parameters() if half else ():
             parameter.copy_(parameter.half().float())
     folder = folder or HERE / name
     folder.mkdir(exist_ok=True)
-    model.save_pretrained(folder)
+    # As Qwen publishes these: experts stacked, not one by one.
+    model.save_pretrained(folder, save_original_format=name != "qwen3.5-moe-seeing")
     (folder / "generation_config.json").unlink(missing_ok=True)
     prompts = []
     for length in (3, 14, 40):
-        ids = torch.randint(3, config.vocab_size, (1, length))
+        ids = torch.randint(3, config.get_text_config().vocab_size, (1, length))
         last = logits(model, ids)
         greedy, longer = [], ids
         for _ in range(16):

@@ -1,10 +1,12 @@
 //! Attention of the new tokens over all tokens so far (Vaswani et al., 2017,
 //! <https://arxiv.org/abs/1706.03762>; grouped queries: Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
 
+use std::cell::OnceCell;
+
 use candle_core::{Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
-use super::config::DecoderConfig;
+use super::config::{DecoderConfig, LayerConfig};
 use super::family::{NormKind, QkNorm, QkvLayout};
 use super::kv_cache::LayerCache;
 use super::linear::Linear;
@@ -16,13 +18,20 @@ use crate::model::Error;
 pub struct Attention {
     qkv: Qkv,
     /// Of Q and of K.
-    norms: Option<(QkNorms, QkNorms)>,
+    norms: (Option<QkNorms>, Option<QkNorms>),
+    /// After RoPE.
+    norms_last: bool,
+    v_norm: Option<Norm>,
+    /// What Q, K and V may be at most, either side of zero.
+    bound: Option<f64>,
     output: Linear,
     heads: usize,
     kv_heads: usize,
     head_dim: usize,
     scores: Scores,
     rotation: Option<usize>,
+    /// Q's matrix gives each head's query and a gate for its result.
+    gated: bool,
 }
 
 /// How queries weigh keys.
@@ -30,6 +39,9 @@ pub struct Scores {
     pub scale: f64,
     pub cap: Option<f64>,
     pub window: Option<usize>,
+    /// A score of each head that takes part in the softmax and weighs nothing, `[heads, 1, 1]` (attention sinks:
+    /// Xiao et al., 2023, <https://arxiv.org/abs/2309.17453>, learned in gpt-oss).
+    pub sinks: Option<Tensor>,
 }
 
 impl Scores {
@@ -49,7 +61,14 @@ impl Scores {
             scores = scores.reshape((heads, tokens, len))?.broadcast_add(&mask)?;
             scores = scores.reshape((kv_heads, group * tokens, len))?;
         }
-        let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+        let weights = match &self.sinks {
+            None => candle_nn::ops::softmax_last_dim(&scores)?,
+            Some(sinks) => {
+                let sinks = sinks.broadcast_as((heads, tokens, 1))?.reshape((kv_heads, group * tokens, 1))?;
+                let weights = candle_nn::ops::softmax_last_dim(&Tensor::cat(&[&scores, &sinks], 2)?)?;
+                weights.narrow(2, 0, len)?.contiguous()?
+            }
+        };
         weights.matmul(v)?.reshape((heads, tokens, v_dim))
     }
 }
@@ -59,6 +78,10 @@ impl Scores {
 enum Qkv {
     Apart(Linear, Linear, Linear),
     Fused(Linear, QkvLayout),
+    /// K, before its norm, is V too.
+    KeyIsValue(Linear, Linear),
+    /// K and V are those of an earlier layer.
+    QueryAlone(Linear),
 }
 
 impl Attention {
@@ -68,24 +91,31 @@ impl Attention {
         layer: usize,
     ) -> std::result::Result<Attention, Error> {
         let name = |part: &str| format!("blk.{layer}.{part}");
-        let DecoderConfig { family, hidden_size, heads, kv_heads, head_dim, .. } = *config;
+        let DecoderConfig { family, hidden_size, heads, norm_eps, .. } = *config;
+        let LayerConfig { kv_heads, head_dim, window, rotation, kv_of, .. } = config.layers[layer];
         let (q_size, kv_size) = (heads * head_dim, kv_heads * head_dim);
         let linear = |part: &str, rows: usize| checkpoint.linear(&name(part), rows, hidden_size, family.qkv_bias);
         let qkv = if checkpoint.has(&name("attn_qkv.weight")) {
             let layout = if checkpoint.is_folder() { family.hf_qkv } else { QkvLayout::Blocks };
             Qkv::Fused(linear("attn_qkv", q_size + 2 * kv_size)?, layout)
         } else {
-            Qkv::Apart(linear("attn_q", q_size)?, linear("attn_k", kv_size)?, linear("attn_v", kv_size)?)
+            let q = linear("attn_q", if family.gated_attention { 2 * q_size } else { q_size })?;
+            if kv_of.is_some() {
+                Qkv::QueryAlone(q)
+            } else if family.v_norm && !checkpoint.has(&name("attn_v.weight")) {
+                Qkv::KeyIsValue(q, linear("attn_k", kv_size)?)
+            } else {
+                Qkv::Apart(q, linear("attn_k", kv_size)?, linear("attn_v", kv_size)?)
+            }
         };
-        let norms = QkNorms::load(checkpoint, config, &name("attn_q_norm"), heads)?.zip(QkNorms::load(
-            checkpoint,
-            config,
-            &name("attn_k_norm"),
-            kv_heads,
-        )?);
+        let norm = |part: &str, heads: usize| QkNorms::load(checkpoint, config, &name(part), heads, head_dim);
+        let k_norm = if kv_of.is_some() { None } else { norm("attn_k_norm", kv_heads)? };
         Ok(Attention {
             qkv,
-            norms,
+            norms: (norm("attn_q_norm", heads)?, k_norm),
+            norms_last: family.qk_norm == QkNorm::TurnedHeads,
+            bound: config.scales.qkv_bound,
+            v_norm: if family.v_norm { Some(Norm::plain(head_dim, NormKind::Rms, norm_eps)?) } else { None },
             output: checkpoint.linear(&name("attn_output"), hidden_size, q_size, false)?,
             heads,
             kv_heads,
@@ -93,54 +123,92 @@ impl Attention {
             scores: Scores {
                 scale: config.scales.attention,
                 cap: config.scales.attention_cap,
-                window: config.layers[layer].window,
+                window,
+                sinks: match checkpoint.has(&name("attn_sinks.weight")) {
+                    true => Some(checkpoint.vector(&name("attn_sinks.weight"), heads)?.reshape((heads, 1, 1))?),
+                    false => None,
+                },
             },
-            rotation: config.layers[layer].rotation,
+            rotation,
+            gated: family.gated_attention,
         })
     }
 
-    /// `x` `[tokens, hidden]`, already normed, to `[tokens, hidden]`. Keys and values are added to `cache`.
+    /// `x` `[tokens, hidden]`, already normed, to `[tokens, hidden]`. Keys and values are added to
+    /// `cache`, or found there if they are another layer's.
     pub fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> Result<Tensor> {
         let Attention { heads, head_dim, .. } = *self;
         let tokens = pass.tokens;
-        let (mut q, mut k, v) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
-        if let Some((q_norm, k_norm)) = &self.norms {
-            q = q_norm.forward(&q)?;
-            k = k_norm.forward(&k)?;
+        let (mut q, mut kv) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
+        let gate = if self.gated { Some(q.narrow(2, head_dim, head_dim)?) } else { None };
+        q = q.narrow(2, 0, head_dim)?;
+        if let (Some(bound), Some((k, v))) = (self.bound, &kv) {
+            q = q.clamp(-bound, bound)?;
+            kv = Some((k.clamp(-bound, bound)?, v.clamp(-bound, bound)?));
         }
-        let (mut q, mut k) = (q.transpose(0, 1)?, k.transpose(0, 1)?);
-        if let Some(rotation) = self.rotation {
-            let (rope, angles) = &pass.rotations[rotation];
-            q = rope.apply(&q, angles)?;
-            k = rope.apply(&k, angles)?;
-        }
+        // Normed and turned, [heads or kv_heads, tokens, head_dim].
+        let placed = |x: Tensor, norm: &Option<QkNorms>| -> Result<Tensor> {
+            let x = match norm {
+                Some(norm) if !self.norms_last => norm.forward(&x)?,
+                _ => x,
+            };
+            let mut x = x.transpose(0, 1)?;
+            if let Some(rotation) = self.rotation {
+                let (rope, angles) = &pass.rotations[rotation];
+                x = rope.apply(&x, angles)?;
+            }
+            match norm {
+                Some(norm) if self.norms_last => norm.forward(&x),
+                _ => Ok(x),
+            }
+        };
+        let mut q = placed(q, &self.norms.0)?;
         if let Some(scales) = &pass.position_scales {
             q = q.broadcast_mul(scales)?;
         }
-        let (k, v) = cache.append(pass.past, &k, &v.transpose(0, 1)?)?; // [kv_heads, past + tokens, head_dim]
-        let out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+        // [kv_heads, past + tokens, head_dim]
+        let (k, v) = match kv {
+            None => cache.view(pass.past + tokens)?,
+            Some((k, mut v)) => {
+                if let Some(norm) = &self.v_norm {
+                    v = norm.forward(&v.contiguous()?)?;
+                }
+                cache.append(pass.past, &placed(k, &self.norms.1)?, &v.transpose(0, 1)?)?
+            }
+        };
+        let mut out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+        if let Some(gate) = gate {
+            out = (out * candle_nn::ops::sigmoid(&gate.contiguous()?)?)?;
+        }
         self.output.forward(&out.reshape((tokens, heads * head_dim))?)
     }
 
-    fn project(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
+    /// Q, with a gate the gates behind it; and K and V if they are the layer's own.
+    fn project(&self, x: &Tensor) -> Result<(Tensor, Option<(Tensor, Tensor)>)> {
         let Attention { heads, kv_heads, head_dim, .. } = *self;
         let tokens = x.dim(0)?;
-        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, head_dim));
+        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, ()));
         match &self.qkv {
             Qkv::Apart(q, k, v) => {
-                Ok((split(q.forward(x)?, heads)?, split(k.forward(x)?, kv_heads)?, split(v.forward(x)?, kv_heads)?))
+                let kv = (split(k.forward(x)?, kv_heads)?, split(v.forward(x)?, kv_heads)?);
+                Ok((split(q.forward(x)?, heads)?, Some(kv)))
             }
+            Qkv::KeyIsValue(q, k) => {
+                let k = split(k.forward(x)?, kv_heads)?;
+                Ok((split(q.forward(x)?, heads)?, Some((k.clone(), k))))
+            }
+            Qkv::QueryAlone(q) => Ok((split(q.forward(x)?, heads)?, None)),
             Qkv::Fused(qkv, QkvLayout::Blocks) => {
                 let qkv = split(qkv.forward(x)?, heads + 2 * kv_heads)?;
                 let part = |start: usize, heads: usize| qkv.narrow(1, start, heads)?.contiguous();
-                Ok((part(0, heads)?, part(heads, kv_heads)?, part(heads + kv_heads, kv_heads)?))
+                Ok((part(0, heads)?, Some((part(heads, kv_heads)?, part(heads + kv_heads, kv_heads)?))))
             }
             Qkv::Fused(qkv, QkvLayout::Groups) => {
                 let group = heads / kv_heads;
                 let qkv = qkv.forward(x)?.reshape((tokens, kv_heads, group + 2, head_dim))?;
                 let part =
                     |start: usize, count: usize| split(qkv.narrow(2, start, count)?.contiguous()?, kv_heads * count);
-                Ok((part(0, group)?, part(group, 1)?, part(group + 1, 1)?))
+                Ok((part(0, group)?, Some((part(group, 1)?, part(group + 1, 1)?))))
             }
         }
     }
@@ -161,16 +229,20 @@ impl QkNorms {
         config: &DecoderConfig,
         stem: &str,
         heads: usize,
+        head_dim: usize,
     ) -> std::result::Result<Option<QkNorms>, Error> {
-        let DecoderConfig { family, head_dim, norm_eps, .. } = *config;
-        let kind = if family.norm == NormKind::Layer { NormKind::Rms } else { family.norm };
+        let DecoderConfig { family, norm_eps, .. } = *config;
+        let kind = if family.norm.subtracts_mean() { NormKind::Rms } else { family.norm };
         let (norm, weights) = match family.qk_norm {
             QkNorm::None => return Ok(None),
-            QkNorm::Heads => (Norm::load(checkpoint, stem, head_dim, kind, norm_eps)?, None),
+            QkNorm::HeadsIfAny if !checkpoint.has(&format!("{stem}.weight")) => return Ok(None),
+            QkNorm::Heads | QkNorm::HeadsIfAny | QkNorm::TurnedHeads => {
+                (Norm::load(checkpoint, stem, head_dim, kind, norm_eps)?, None)
+            }
             QkNorm::Whole => (Norm::load(checkpoint, stem, heads * head_dim, kind, norm_eps)?, None),
             QkNorm::EachHead => match checkpoint.head_weights(stem, heads, head_dim)? {
                 None => return Ok(None),
-                weights => (Norm::plain(head_dim, norm_eps)?, weights),
+                weights => (Norm::plain(head_dim, NormKind::Layer, norm_eps)?, weights),
             },
         };
         Ok(Some(QkNorms { norm, weights }))
@@ -201,6 +273,10 @@ pub struct Pass<'a> {
     pub rotations: Vec<(&'a Rope, (Tensor, Tensor))>,
     /// `[1, tokens, 1]`.
     pub position_scales: Option<Tensor>,
+    /// What layers add of their own embeddings, `[tokens, layers, size]`.
+    pub layer_vectors: Option<Tensor>,
+    /// RWKV 7's values of the first layer, which all others use.
+    pub first_value: OnceCell<Tensor>,
 }
 
 impl Pass<'_> {

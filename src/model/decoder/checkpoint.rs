@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
 
 use super::config::DecoderConfig;
-use super::family::FAMILIES;
+use super::family::Family;
 use super::linear::{Linear, Matrix, compute_type};
 use super::{from_gguf, from_json, names};
 use crate::kernels;
@@ -75,7 +75,7 @@ impl Checkpoint {
 
     pub fn config(&self) -> Result<DecoderConfig, Error> {
         match self {
-            Checkpoint::Gguf(gguf) => from_gguf::config(gguf),
+            Checkpoint::Gguf(gguf) => from_gguf::config(self, gguf),
             Checkpoint::Folder { config, tensors, .. } => {
                 from_json::config(config, &tensors.folder.join("config.json").display().to_string())
             }
@@ -129,7 +129,7 @@ impl Checkpoint {
         Ok(Matrix::new(tensor, dtype))
     }
 
-    /// The matrices of `count` experts: one tensor `[count, rows, columns]`, or one for each.
+    /// The layers of `count` experts: one tensor `[count, rows, columns]`, or one for each; a bias where there is one.
     pub(super) fn experts(
         &self,
         layer: usize,
@@ -137,27 +137,57 @@ impl Checkpoint {
         count: usize,
         rows: usize,
         columns: usize,
-    ) -> Result<Vec<Matrix>, Error> {
+    ) -> Result<Vec<Linear>, Error> {
         // Gate and up of all experts in one tensor, `[count, 2 * rows, columns]`.
-        if let (Some(fused), true) = (self.find(&format!("blk.{layer}.ffn_gate_up_exps.weight")), part != "ffn_down") {
-            if fused.shape != [count, 2 * rows, columns] {
-                return Err(self.wrong_shape(fused, &[count, 2 * rows, columns]));
-            }
-            let start = if part == "ffn_gate" { 0 } else { rows };
-            let one = |expert: usize| {
-                let mut tensor = fused.rows(expert..expert + 1);
-                tensor.shape.remove(0);
-                self.checked_matrix(tensor.rows(start..start + rows), Some(rows), columns)
-            };
-            return (0..count).map(one).collect();
-        }
-        let name = format!("blk.{layer}.{part}_exps.weight");
-        if !self.has(&name) {
+        let half = match part {
+            "ffn_gate" => Some(0),
+            "ffn_up" => Some(1),
+            _ => None,
+        };
+        let fused = half.filter(|_| self.has(&format!("blk.{layer}.ffn_gate_up_exps.weight")));
+        let (stem, all_rows) = match fused {
+            Some(_) => (format!("blk.{layer}.ffn_gate_up_exps"), 2 * rows),
+            None => (format!("blk.{layer}.{part}_exps"), rows),
+        };
+        if !self.has(&format!("{stem}.weight")) {
             return (0..count)
-                .map(|expert| self.matrix(&format!("blk.{layer}.{part}.{expert}.weight"), Some(rows), columns))
+                .map(|expert| self.linear(&format!("blk.{layer}.{part}.{expert}"), rows, columns, false))
                 .collect();
         }
-        self.stack(&name, count, rows, columns)
+        let alternating = self.hf_family().is_some_and(|family| family.hf_alternating_experts);
+        let wanted: Vec<usize> = match fused {
+            Some(half) if alternating => (0..rows).map(|row| 2 * row + half).collect(),
+            Some(half) => (half * rows..(half + 1) * rows).collect(),
+            None => (0..rows).collect(),
+        };
+        let biases = match self.has(&format!("{stem}.bias")) {
+            true => Some(self.grid(&format!("{stem}.bias"), count, all_rows)?.to_vec2::<f32>()?),
+            false => None,
+        };
+        let stacked = self.require(&format!("{stem}.weight"))?;
+        // gpt-oss stores plain matrices `[in, out]`, and quantized ones as everybody does.
+        let turned = alternating && stacked.dtype.block_elements() == 1;
+        let shape = if turned { [count, columns, all_rows] } else { [count, all_rows, columns] };
+        if stacked.shape != shape {
+            return Err(self.wrong_shape(stacked, &shape));
+        }
+        let one = |expert: usize| {
+            let mut tensor = stacked.rows(expert..expert + 1);
+            tensor.shape.remove(0);
+            if turned {
+                tensor = tensor.transposed();
+            }
+            let weight = self.checked_matrix(tensor.select(&wanted), Some(rows), columns)?;
+            let bias = match &biases {
+                Some(all) => {
+                    let chosen = wanted.iter().map(|row| all[expert][*row]).collect();
+                    Some(Tensor::from_vec(chosen, rows, &Device::Cpu)?)
+                }
+                None => None,
+            };
+            Ok(Linear { weight, bias })
+        };
+        (0..count).map(one).collect()
     }
 
     /// The `count` matrices of the tensor `name` `[count, rows, columns]`.
@@ -175,7 +205,7 @@ impl Checkpoint {
     }
 
     /// What widens a latent of `rank` to each head's key and value, from the tensor `name`
-    /// `[heads * (key + value), rank]`: the keys' part turned to `[rank, key]` (a copy, in f32), and
+    /// `[heads * (key + value), rank]`: the keys' part turned to `[rank, key]` (a copy), and
     /// the values' `[value, rank]`.
     pub(super) fn keys_and_values(
         &self,
@@ -212,7 +242,7 @@ impl Checkpoint {
     /// A linear layer; its bias is taken when the file has one.
     pub(super) fn linear(&self, stem: &str, rows: usize, columns: usize, needs_bias: bool) -> Result<Linear, Error> {
         let name = format!("{stem}.weight");
-        let weight = match self.transposed() {
+        let weight = match self.hf_family().is_some_and(|family| family.hf_transposed) {
             true => self.transposed_matrix(&name, rows, columns)?,
             false => self.matrix(&name, Some(rows), columns)?,
         };
@@ -224,17 +254,15 @@ impl Checkpoint {
         Ok(Linear { weight, bias })
     }
 
-    /// Whether linear layers are stored `[in, out]`.
-    fn transposed(&self) -> bool {
+    /// The family of a safetensors folder: what GGUF files store alike, each family there stores its own way.
+    fn hf_family(&self) -> Option<&'static Family> {
         match self {
-            Checkpoint::Gguf(_) => false,
-            Checkpoint::Folder { config, .. } => FAMILIES
-                .iter()
-                .any(|f| f.hf_transposed && f.hf_model_types.iter().any(|name| config["model_type"] == **name)),
+            Checkpoint::Gguf(_) => None,
+            Checkpoint::Folder { config, .. } => from_json::family(config),
         }
     }
 
-    /// The matrix `[rows, columns]` of a tensor `[columns, rows]`: a copy, in f32.
+    /// The matrix `[rows, columns]` of a tensor `[columns, rows]`: a copy.
     fn transposed_matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix, Error> {
         self.turned(self.require(name)?, rows, columns)
     }
@@ -243,11 +271,12 @@ impl Checkpoint {
         if tensor.shape != [columns, rows] {
             return Err(self.wrong_shape(tensor, &[columns, rows]));
         }
-        let values = self.floats(tensor)?;
-        let turned = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
-        let bytes = turned.flat_map(|(row, column)| values[column * rows + row].to_le_bytes()).collect();
-        let owned = MappedTensor::owned(tensor.name.clone(), vec![rows, columns], TensorType::F32, bytes);
-        self.checked_matrix(owned, Some(rows), columns)
+        if tensor.dtype.block_elements() == 1 {
+            return self.checked_matrix(tensor.transposed(), Some(rows), columns);
+        }
+        let bytes = self.floats(tensor)?.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let plain = MappedTensor::owned(tensor.name.clone(), tensor.shape.clone(), TensorType::F32, bytes);
+        self.checked_matrix(plain.transposed(), Some(rows), columns)
     }
 
     /// A vector of `len` elements as f32.
@@ -257,6 +286,16 @@ impl Checkpoint {
             return Err(self.wrong_shape(tensor, &[len]));
         }
         Ok(Tensor::from_vec(self.floats(tensor)?, len, &Device::Cpu)?)
+    }
+
+    /// The matrix `[rows, columns]` as f32; dimensions of one in between are ignored.
+    pub(super) fn grid(&self, name: &str, rows: usize, columns: usize) -> Result<Tensor, Error> {
+        let tensor = self.require(name)?;
+        let shape: Vec<usize> = tensor.shape.iter().copied().filter(|size| *size != 1).collect();
+        if shape != [rows, columns].into_iter().filter(|size| *size != 1).collect::<Vec<_>>() {
+            return Err(self.wrong_shape(tensor, &[rows, columns]));
+        }
+        Ok(Tensor::from_vec(self.floats(tensor)?, (rows, columns), &Device::Cpu)?)
     }
 
     /// The norm weights `[heads, head_dim]` of `stem`: one tensor, or one for each head; `None` where

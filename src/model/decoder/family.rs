@@ -22,6 +22,16 @@ pub enum NormKind {
     RmsLessOne,
     /// Ba et al., 2016, <https://arxiv.org/abs/1607.06450>.
     Layer,
+    /// LayerNorm whose safetensors hold the weight less one.
+    LayerLessOne,
+    /// LayerNorm without weights.
+    LayerPlain,
+}
+
+impl NormKind {
+    pub fn subtracts_mean(self) -> bool {
+        matches!(self, NormKind::Layer | NormKind::LayerLessOne | NormKind::LayerPlain)
+    }
 }
 
 /// Where a layer normalizes and adds.
@@ -43,6 +53,10 @@ pub enum QkNorm {
     None,
     /// Over each head, with the same weights.
     Heads,
+    /// The same, where the file has weights for it.
+    HeadsIfAny,
+    /// Over each head, after RoPE.
+    TurnedHeads,
     /// LayerNorm over each head with weights of its own, where the file has them.
     EachHead,
     /// Over all heads at once.
@@ -58,6 +72,16 @@ pub enum Windows {
     FullEvery(usize),
 }
 
+/// RoPE in windowed layers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WindowedRope {
+    Same,
+    /// Without the scaling of the others.
+    Unscaled,
+    /// That, and with a base of its own if the file does not give one.
+    Theta(f64),
+}
+
 /// How safetensors store Q, K and V when they are one matrix. (GGUF files: always `Blocks`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QkvLayout {
@@ -65,6 +89,15 @@ pub enum QkvLayout {
     Blocks,
     /// For each KV head: the heads of Q that share it, K, V.
     Groups,
+}
+
+/// Which key head a value head of the gated delta rule has, of `k` key heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySharing {
+    /// The first few have the first, the next few the second.
+    Neighbours,
+    /// Head `i` has `i % k`.
+    InTurn,
 }
 
 /// The feed-forward layer's nonlinearity.
@@ -75,6 +108,10 @@ pub enum Activation {
     Gelu,
     /// Its approximation by tanh.
     GeluTanh,
+    /// The square of what is above zero.
+    ReluSquared,
+    /// gpt-oss: gate and up bounded, SiLU of a steeper slope, and up counted from one.
+    BoundedSilu,
 }
 
 /// One row: a family of decoders.
@@ -89,6 +126,10 @@ pub struct Family {
     pub norm: NormKind,
     pub residual: Residual,
     pub qk_norm: QkNorm,
+    /// V is normed too, without weights.
+    pub v_norm: bool,
+    /// What scores are multiplied with, where it does not follow from the width of a head.
+    pub score_scale: Option<f64>,
     /// Q, K and V always have a bias.
     pub qkv_bias: bool,
     pub hf_qkv: QkvLayout,
@@ -97,8 +138,7 @@ pub struct Family {
     /// The feed-forward layer multiplies with a gate.
     pub gated: bool,
     pub windows: Windows,
-    /// RoPE's base in windowed layers, where it is another than elsewhere.
-    pub windowed_theta: Option<f64>,
+    pub windowed_rope: WindowedRope,
     /// Every `n`th layer has no RoPE.
     pub rope_free_every: Option<usize>,
     /// Layers that see everything have no RoPE, if there are others.
@@ -107,10 +147,18 @@ pub struct Family {
     pub scaled_embedding: bool,
     /// The weights of the experts chosen for a token are scaled to sum to one.
     pub experts_sum_to_one: bool,
+    /// Experts are scored by a sigmoid, where the file does not say how.
+    pub experts_by_sigmoid: bool,
     /// GGUF's `logit_scale` multiplies; it divides elsewhere.
     pub multiplied_logits: bool,
+    /// Most layers have the gated delta rule in place of attention; how GGUF files order its heads.
+    pub delta_net: Option<KeySharing>,
+    /// The matrix of Q also gives a gate for what attention finds, after each head's query.
+    pub gated_attention: bool,
     /// Matrices of safetensors are `[in, out]`.
     pub hf_transposed: bool,
+    /// Those of experts are, and gate and up alternate in one matrix.
+    pub hf_alternating_experts: bool,
 }
 
 /// What most rows share: the shape of Llama.
@@ -122,18 +170,24 @@ const LLAMA: Family = Family {
     norm: NormKind::Rms,
     residual: Residual::Pre,
     qk_norm: QkNorm::None,
+    v_norm: false,
+    score_scale: None,
     qkv_bias: false,
     hf_qkv: QkvLayout::Blocks,
     activation: Activation::Silu,
     gated: true,
     windows: Windows::Never,
-    windowed_theta: None,
+    windowed_rope: WindowedRope::Same,
     rope_free_every: None,
     rope_in_windows: false,
     scaled_embedding: false,
     experts_sum_to_one: true,
+    experts_by_sigmoid: false,
     multiplied_logits: false,
+    delta_net: None,
+    gated_attention: false,
     hf_transposed: false,
+    hf_alternating_experts: false,
 };
 
 const QWEN2: Family = Family {
@@ -146,6 +200,22 @@ const QWEN2: Family = Family {
 
 const QWEN3: Family =
     Family { gguf_architecture: "qwen3", hf_model_types: &["qwen3"], qk_norm: QkNorm::Heads, qkv_bias: false, ..QWEN2 };
+
+const QWEN3_NEXT: Family = Family {
+    gguf_architecture: "qwen3next",
+    hf_model_types: &["qwen3_next"],
+    norm: NormKind::RmsLessOne,
+    delta_net: Some(KeySharing::Neighbours),
+    gated_attention: true,
+    ..QWEN3
+};
+
+const QWEN3_5: Family = Family {
+    gguf_architecture: "qwen35",
+    hf_model_types: &["qwen3_5_text", "qwen3_5"],
+    delta_net: Some(KeySharing::InTurn),
+    ..QWEN3_NEXT
+};
 
 const GEMMA: Family = Family {
     gguf_architecture: "gemma",
@@ -181,6 +251,7 @@ const OLMO2: Family = Family {
     residual: Residual::Post,
     qk_norm: QkNorm::Whole,
     windows: Windows::FullEvery(4),
+    windowed_rope: WindowedRope::Unscaled,
     ..LLAMA
 };
 
@@ -196,14 +267,20 @@ const COHERE: Family = Family {
 };
 
 pub const FAMILIES: &[Family] = &[
-    LLAMA,
+    Family { hf_model_types: &["llama", "internlm3"], ..LLAMA },
     // GGUF files of these call themselves llama, which is found first.
     Family { hf_model_types: &["mistral", "mixtral"], windows: Windows::All, ..LLAMA },
     Family { gguf_architecture: "mistral3", hf_model_types: &["ministral3"], windows: Windows::All, ..LLAMA },
     QWEN2,
+    Family { gguf_architecture: "qwen2vl", hf_model_types: &["qwen2_vl_text", "qwen2_5_vl_text"], ..QWEN2 },
     QWEN3,
+    Family { gguf_architecture: "qwen3vl", hf_model_types: &["qwen3_vl_text"], ..QWEN3 },
+    Family { gguf_architecture: "qwen3vlmoe", hf_model_types: &["qwen3_vl_moe_text"], ..QWEN3 },
     Family { gguf_architecture: "qwen2moe", hf_model_types: &["qwen2_moe"], experts_sum_to_one: false, ..QWEN2 },
     Family { gguf_architecture: "qwen3moe", hf_model_types: &["qwen3_moe"], ..QWEN3 },
+    QWEN3_NEXT,
+    QWEN3_5,
+    Family { gguf_architecture: "qwen35moe", hf_model_types: &["qwen3_5_moe_text", "qwen3_5_moe"], ..QWEN3_5 },
     GEMMA,
     GEMMA2,
     Family {
@@ -211,7 +288,18 @@ pub const FAMILIES: &[Family] = &[
         hf_model_types: &["gemma3_text", "gemma3"],
         qk_norm: QkNorm::Heads,
         windows: Windows::FullEvery(6),
-        windowed_theta: Some(10_000.0),
+        windowed_rope: WindowedRope::Theta(10_000.0),
+        ..GEMMA2
+    },
+    Family {
+        gguf_architecture: "gemma4",
+        hf_model_types: &["gemma4_text"],
+        norm: NormKind::Rms,
+        qk_norm: QkNorm::Heads,
+        v_norm: true,
+        score_scale: Some(1.0),
+        windows: Windows::FullEvery(6),
+        windowed_rope: WindowedRope::Theta(10_000.0),
         ..GEMMA2
     },
     Family { gguf_architecture: "phi2", hf_model_types: &["phi"], residual: Residual::Parallel, ..PLAIN },
@@ -260,6 +348,7 @@ pub const FAMILIES: &[Family] = &[
         hf_model_types: &["olmoe"],
         residual: Residual::Pre,
         windows: Windows::Never,
+        windowed_rope: WindowedRope::Same,
         experts_sum_to_one: false,
         ..OLMO2
     },
@@ -267,6 +356,7 @@ pub const FAMILIES: &[Family] = &[
         gguf_architecture: "exaone4",
         hf_model_types: &["exaone4"],
         qk_norm: QkNorm::Heads,
+        windowed_rope: WindowedRope::Same,
         rope_in_windows: true,
         ..OLMO2
     },
@@ -280,9 +370,86 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         gguf_architecture: "deepseek2",
-        hf_model_types: &["deepseek_v2", "deepseek_v3"],
+        hf_model_types: &["deepseek_v2"],
         hf_rope_pairs: RopePairs::Neighbours,
         experts_sum_to_one: false,
+        ..LLAMA
+    },
+    // GGUF files of these call themselves deepseek2, which is found first, and say how experts are scored.
+    Family {
+        gguf_architecture: "deepseek2",
+        hf_model_types: &["deepseek_v3", "kimi_k2", "glm4_moe_lite"],
+        hf_rope_pairs: RopePairs::Neighbours,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "glm4moe",
+        hf_model_types: &["glm4_moe"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::HeadsIfAny,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "dots1",
+        hf_model_types: &["dots1"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::Heads,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "minimax-m2",
+        hf_model_types: &["minimax_m2"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::Whole,
+        experts_by_sigmoid: true,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "seed_oss",
+        hf_model_types: &["seed_oss"],
+        gguf_rope_pairs: RopePairs::Halves,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "ernie4_5",
+        hf_model_types: &["ernie4_5"],
+        hf_rope_pairs: RopePairs::Neighbours,
+        ..LLAMA
+    },
+    Family { gguf_architecture: "exaone", hf_model_types: &["exaone"], gguf_rope_pairs: RopePairs::Halves, ..LLAMA },
+    Family {
+        gguf_architecture: "hunyuan-dense",
+        hf_model_types: &["hunyuan_v1_dense"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::TurnedHeads,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "arcee",
+        hf_model_types: &["arcee"],
+        activation: Activation::ReluSquared,
+        gated: false,
+        ..LLAMA
+    },
+    Family {
+        gguf_architecture: "nemotron",
+        hf_model_types: &["nemotron"],
+        norm: NormKind::LayerLessOne,
+        activation: Activation::ReluSquared,
+        ..PLAIN
+    },
+    Family { gguf_architecture: "olmo", hf_model_types: &["olmo"], norm: NormKind::LayerPlain, ..LLAMA },
+    Family {
+        gguf_architecture: "gpt-oss",
+        hf_model_types: &["gpt_oss"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qkv_bias: true,
+        activation: Activation::BoundedSilu,
+        windows: Windows::FullEvery(2),
+        hf_alternating_experts: true,
         ..LLAMA
     },
     Family { gguf_architecture: "granitemoe", hf_model_types: &["granitemoe"], ..LLAMA },
@@ -295,6 +462,14 @@ pub const FAMILIES: &[Family] = &[
         hf_rope_pairs: RopePairs::Neighbours,
         ..LLAMA
     },
+    Family {
+        gguf_architecture: "lfm2",
+        hf_model_types: &["lfm2"],
+        gguf_rope_pairs: RopePairs::Halves,
+        qk_norm: QkNorm::Heads,
+        ..LLAMA
+    },
+    Family { gguf_architecture: "rwkv7", hf_model_types: &["rwkv7"], activation: Activation::ReluSquared, ..PLAIN },
     Family { gguf_architecture: "chatglm", hf_model_types: &["glm"], hf_rope_pairs: RopePairs::Neighbours, ..LLAMA },
 ];
 

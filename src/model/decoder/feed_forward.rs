@@ -4,9 +4,12 @@
 use candle_core::{Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
-use super::config::{DecoderConfig, Experts};
+use super::config::{DecoderConfig, Experts, MixerKind};
 use super::family::Activation;
+use super::kv_cache::LayerCache;
 use super::linear::{Linear, Matrix};
+use super::norm::Norm;
+use super::rwkv7::ChannelMix;
 use crate::model::Error;
 
 /// One a layer: the size of a variant costs nothing.
@@ -14,6 +17,17 @@ use crate::model::Error;
 pub enum FeedForward {
     Dense(Dense),
     Experts(Mixture),
+    ChannelMix(ChannelMix),
+    Both(Both),
+}
+
+/// Gemma 4: a dense layer and a mixture of experts beside each other, each with norms of its own.
+pub struct Both {
+    dense: Dense,
+    post_dense_norm: Norm,
+    experts_norm: Norm,
+    experts: Mixture,
+    post_experts_norm: Norm,
 }
 
 impl FeedForward {
@@ -22,17 +36,42 @@ impl FeedForward {
         config: &DecoderConfig,
         layer: usize,
     ) -> std::result::Result<FeedForward, Error> {
-        match config.experts.as_ref().filter(|_| config.layers[layer].experts) {
-            Some(experts) => Ok(FeedForward::Experts(Mixture::load(checkpoint, config, experts, layer)?)),
-            None => Ok(FeedForward::Dense(Dense::load(checkpoint, config, layer, "", config.feed_forward_size)?)),
+        if let MixerKind::Rwkv7(_) = config.layers[layer].mixer {
+            return Ok(FeedForward::ChannelMix(ChannelMix::load(checkpoint, config, layer)?));
         }
+        let size = config.layers[layer].feed_forward_size;
+        let dense = || Dense::load(checkpoint, config, layer, "", size);
+        let Some(experts) = config.experts.as_ref().filter(|_| config.layers[layer].experts) else {
+            return Ok(FeedForward::Dense(dense()?));
+        };
+        let experts = Mixture::load(checkpoint, config, experts, layer)?;
+        if !checkpoint.has(&format!("blk.{layer}.ffn_pre_norm_2.weight")) {
+            return Ok(FeedForward::Experts(experts));
+        }
+        let norm = |part: &str| {
+            let stem = format!("blk.{layer}.{part}");
+            Norm::load(checkpoint, &stem, config.hidden_size, config.family.norm, config.norm_eps)
+        };
+        Ok(FeedForward::Both(Both {
+            dense: dense()?,
+            post_dense_norm: norm("ffn_post_norm_1")?,
+            experts_norm: norm("ffn_pre_norm_2")?,
+            experts,
+            post_experts_norm: norm("ffn_post_norm_2")?,
+        }))
     }
 
-    /// `x` `[tokens, hidden]` to the same shape.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// `x` `[tokens, hidden]`, normed, to the same shape; `raw` is `x` before its norm.
+    pub fn forward(&self, x: &Tensor, raw: &Tensor, cache: &mut LayerCache) -> Result<Tensor> {
         match self {
+            FeedForward::ChannelMix(mix) => mix.forward(x, cache),
             FeedForward::Dense(dense) => dense.forward(x),
-            FeedForward::Experts(mixture) => mixture.forward(x),
+            FeedForward::Experts(mixture) => mixture.forward(x, raw),
+            FeedForward::Both(both) => {
+                let dense = both.post_dense_norm.forward(&both.dense.forward(x)?)?;
+                let chosen = both.experts.forward(&both.experts_norm.forward(raw)?, raw)?;
+                dense + both.post_experts_norm.forward(&chosen)?
+            }
         }
     }
 }
@@ -83,29 +122,50 @@ impl Dense {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let wide = match &self.input {
             Input::Plain { up } => self.activation.apply(&up.forward(x)?)?,
-            Input::Gated { gate, up } => (self.activation.apply(&gate.forward(x)?)? * up.forward(x)?)?,
+            Input::Gated { gate, up } => self.activation.gate(&gate.forward(x)?, &up.forward(x)?)?,
             Input::Fused { gate_up } => {
                 let both = gate_up.forward(x)?.chunk(2, 1)?;
-                (self.activation.apply(&both[0].contiguous()?)? * &both[1])?
+                self.activation.gate(&both[0].contiguous()?, &both[1])?
             }
         };
         self.down.forward(&wide)
     }
 }
 
+/// What [`Activation::BoundedSilu`] bounds by, and its slope: `swiglu_limit` and `swiglu_alpha` of gpt-oss.
+pub const SILU_BOUND: f64 = 7.0;
+pub const SILU_SLOPE: f64 = 1.702;
+
 impl Activation {
-    fn apply(self, x: &Tensor) -> Result<Tensor> {
+    pub fn apply(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Activation::Silu => x.silu(),
             Activation::Gelu => x.gelu_erf(),
             Activation::GeluTanh => x.gelu(),
+            Activation::ReluSquared => x.relu()?.sqr(),
+            Activation::BoundedSilu => {
+                let x = x.minimum(SILU_BOUND)?;
+                &x * candle_nn::ops::sigmoid(&(&x * SILU_SLOPE)?)?
+            }
+        }
+    }
+
+    /// `up`, let through by `gate`.
+    fn gate(self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+        match self {
+            Activation::BoundedSilu => self.apply(gate)? * (up.clamp(-SILU_BOUND, SILU_BOUND)? + 1.0)?,
+            _ => self.apply(gate)? * up,
         }
     }
 }
 
 /// Experts of which a router chooses a few for each token.
 pub struct Mixture {
-    router: Matrix,
+    router: Linear,
+    /// Gemma 4's router reads the state before the layer's norm, through one of its own, and
+    router_norm: Option<Norm>,
+    /// multiplies each expert's weight with a number of the expert's.
+    expert_scales: Option<Vec<f32>>,
     experts: Vec<Expert>,
     /// Added to the scores for choosing alone, `[experts]`.
     bias: Option<Vec<f32>>,
@@ -116,9 +176,9 @@ pub struct Mixture {
 }
 
 struct Expert {
-    gate: Matrix,
-    up: Matrix,
-    down: Matrix,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
 }
 
 impl Mixture {
@@ -148,10 +208,25 @@ impl Mixture {
             true => Some(checkpoint.vector(&format!("blk.{layer}.exp_probs_b.bias"), count)?.to_vec1()?),
             false => None,
         };
+        let router_scale = checkpoint.find(&format!("blk.{layer}.ffn_gate_inp.scale"));
+        let router_norm = match router_scale {
+            Some(scale) if scale.shape == [hidden] => {
+                let scale = Tensor::from_vec(checkpoint.floats(scale)?, hidden, &Device::Cpu)?;
+                Some(Norm::rms((scale * (hidden as f64).powf(-0.5))?, config.norm_eps))
+            }
+            _ => None,
+        };
+        let scales = format!("blk.{layer}.ffn_down_exps.scale");
+        let expert_scales = match checkpoint.has(&scales) {
+            true => Some(checkpoint.vector(&scales, count)?.to_vec1()?),
+            false => None,
+        };
         let experts_of = gates.into_iter().zip(ups).zip(downs);
         Ok(Mixture {
-            router: checkpoint.matrix(&name("ffn_gate_inp"), Some(count), hidden)?,
+            router: checkpoint.linear(&format!("blk.{layer}.ffn_gate_inp"), count, hidden, false)?,
             experts: experts_of.map(|((gate, up), down)| Expert { gate, up, down }).collect(),
+            router_norm,
+            expert_scales,
             bias,
             config: experts.clone(),
             shared,
@@ -159,8 +234,12 @@ impl Mixture {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let scores = self.router.forward(x)?; // [tokens, experts]
+    /// As [`FeedForward::forward`].
+    fn forward(&self, x: &Tensor, raw: &Tensor) -> Result<Tensor> {
+        let scores = match &self.router_norm {
+            Some(norm) => self.router.forward(&norm.forward(raw)?)?,
+            None => self.router.forward(x)?,
+        }; // [tokens, experts]
         let scores = match self.config.sigmoid {
             true => candle_nn::ops::sigmoid(&scores)?,
             false => candle_nn::ops::softmax_last_dim(&scores)?,
@@ -173,7 +252,7 @@ impl Mixture {
             let count = tokens.len();
             let tokens = Tensor::from_vec(tokens, count, &Device::Cpu)?;
             let chosen = x.index_select(&tokens, 0)?;
-            let wide = (self.activation.apply(&expert.gate.forward(&chosen)?)? * expert.up.forward(&chosen)?)?;
+            let wide = self.activation.gate(&expert.gate.forward(&chosen)?, &expert.up.forward(&chosen)?)?;
             let weights = Tensor::from_vec(weights, (count, 1), &Device::Cpu)?;
             out = out.index_add(&tokens, &expert.down.forward(&wide)?.broadcast_mul(&weights)?, 0)?;
         }
@@ -195,7 +274,8 @@ impl Mixture {
             let sum = if self.config.sum_to_one { best.iter().map(|e| scores[*e]).sum() } else { 1.0 };
             for expert in best {
                 chosen[expert].0.push(token as u32);
-                chosen[expert].1.push(scores[expert] / sum * self.config.scale as f32);
+                let scale = self.expert_scales.as_ref().map_or(1.0, |scales| scales[expert]);
+                chosen[expert].1.push(scores[expert] / sum * self.config.scale as f32 * scale);
             }
         }
         chosen

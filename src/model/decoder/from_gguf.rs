@@ -3,16 +3,18 @@
 //! Keys: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, and what llama.cpp's
 //! `src/llama-arch.cpp` adds to them.
 
+use super::checkpoint::Checkpoint;
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales,
+    DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
+    Rotation, Rwkv7Shape, Scales,
 };
-use super::family::{FAMILIES, Residual, Windows};
+use super::family::{FAMILIES, Residual, WindowedRope, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 use crate::weights::{Gguf, Value};
 
-/// The configuration that the metadata of `gguf` describe.
-pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
+/// The configuration that the metadata of `gguf` describe; `checkpoint` is the same file.
+pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Error> {
     let file = &gguf.file;
     let meta = &gguf.metadata;
     let wrong = |reason: String| Error::Config { file: file.clone(), reason };
@@ -30,15 +32,25 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
         value => value?.as_u64(),
     };
     let number = |name: &str| number(name).map(|v| v as usize);
+    // The number of a layer, where they may differ.
+    let of_layer = |name: &str, layer: usize| match meta.get(&key(name)) {
+        Some(Value::Array(all)) => all.get(layer)?.as_u64().map(|v| v as usize),
+        _ => number(name),
+    };
     let required = |name: &str| number(name).ok_or_else(|| wrong(format!("metadata has no {}", key(name))));
     let float = |name: &str| meta.f32(&key(name)).map(f64::from);
 
-    let layers = required("block_count")?;
+    // Layers that predict tokens further ahead come after those of the model.
+    let layers = required("block_count")?.saturating_sub(number("nextn_predict_layers").unwrap_or(0));
     if layers > MAX_LAYERS {
         return Err(wrong(format!("layers is {layers}")));
     }
     let hidden_size = required("embedding_length")?;
-    let heads = required("attention.head_count")?;
+    let rwkv7 = number("wkv.head_size").map(|head_dim| Rwkv7Shape { head_dim, fused_norms: false });
+    let heads = match rwkv7 {
+        Some(shape) => hidden_size / shape.head_dim.max(1),
+        None => required("attention.head_count")?,
+    };
     let latent = match number("attention.kv_lora_rank") {
         None => None,
         Some(rank) => {
@@ -69,12 +81,29 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
     // the scores, and its two cancel in the rotation.
     let mscale = float("rope.scaling.yarn_log_multiplier").filter(|multiplier| *multiplier != 0.0);
     let stretched = |mscale: f64| 1.0 + 0.1 * mscale * factor.max(1.0).ln();
-    let scaling = match meta.str(&key("rope.scaling.type")) {
-        Some("none") => RopeScaling::None,
-        None if factor == 1.0 => RopeScaling::None,
+    // A divisor for each frequency.
+    let divisors = |name: &str| -> Result<Option<Vec<f32>>, Error> {
+        let Some(tensor) = checkpoint.find(name) else { return Ok(None) };
+        let divisors = checkpoint.floats(tensor)?;
+        if divisors.len() != rope_dim / 2 {
+            return Err(wrong(format!("{name} has {} elements, not {}", divisors.len(), rope_dim / 2)));
+        }
+        Ok(Some(divisors))
+    };
+    let long = divisors("rope_factors_short.weight")?.zip(divisors("rope_factors_long.weight")?);
+    let scaling = match (meta.str(&key("rope.scaling.type")), divisors("rope_freqs.weight")?, long) {
+        (_, _, Some((short, long))) => RopeScaling::Long {
+            short,
+            long,
+            original_context: original_context as usize,
+            magnitude: float("rope.scaling.attn_factor").unwrap_or(1.0),
+        },
+        (_, Some(divisors), _) => RopeScaling::Factors(divisors),
+        (Some("none" | "longrope"), ..) => RopeScaling::None,
+        (None, ..) if factor == 1.0 => RopeScaling::None,
         // Files older than the key stretch evenly.
-        None | Some("linear") => RopeScaling::Linear { factor },
-        Some("yarn") => RopeScaling::Yarn {
+        (None | Some("linear"), ..) => RopeScaling::Linear { factor },
+        (Some("yarn"), ..) => RopeScaling::Yarn {
             factor,
             original_context,
             beta_fast: float("rope.scaling.yarn_beta_fast").unwrap_or(32.0),
@@ -86,12 +115,22 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
                 },
             whole_steps: true,
         },
-        Some(other) => return Err(unsupported(format!("rope scaling {other:?}"))),
+        (Some(other), ..) => return Err(unsupported(format!("rope scaling {other:?}"))),
     };
     let theta = float("rope.freq_base").unwrap_or(10_000.0);
     let mut rotations = vec![Rotation { theta, dim: rope_dim, pairs: family.gguf_rope_pairs, scaling }];
-    if let Some(theta) = float("rope.freq_base_swa").or(family.windowed_theta) {
-        rotations.push(Rotation { theta, scaling: RopeScaling::None, ..rotations[0].clone() });
+    let theta = match (float("rope.freq_base_swa"), family.windowed_rope) {
+        (None, WindowedRope::Same) => None,
+        (Some(theta), _) | (None, WindowedRope::Theta(theta)) => Some(theta),
+        (None, WindowedRope::Unscaled) => Some(theta),
+    };
+    if let Some(theta) = theta {
+        let scaling = match family.windowed_rope {
+            WindowedRope::Same => rotations[0].scaling.clone(),
+            _ => RopeScaling::None,
+        };
+        let dim = number("rope.dimension_count_swa").unwrap_or(rope_dim);
+        rotations.push(Rotation { theta, dim, scaling, ..rotations[0].clone() });
     }
 
     let window = number("attention.sliding_window").filter(|window| *window > 0);
@@ -114,7 +153,8 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             sum_to_one: meta.bool(&key("expert_weights_norm")).unwrap_or(family.experts_sum_to_one),
             scale: float("expert_weights_scale").filter(|scale| *scale != 0.0).unwrap_or(1.0),
             sigmoid: match number("expert_gating_func") {
-                None | Some(0 | 1 | 3) => false,
+                None | Some(0) => family.experts_by_sigmoid,
+                Some(1 | 3) => false,
                 Some(2) => true,
                 Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),
             },
@@ -124,28 +164,69 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             },
         }),
     };
-    // Which layers are windowed, or every how manieth is not; where the family's own rule may differ.
+    let kv_heads = (0..layers).filter_map(|layer| of_layer("attention.head_count_kv", layer)).max().unwrap_or(heads);
+    let feed_forward_size = match (0..layers).filter_map(|layer| of_layer("feed_forward_length", layer)).max() {
+        Some(size) if size > 0 => size,
+        _ => expert_size()?,
+    };
     let pattern = meta.get(&key("attention.sliding_window_pattern"));
+    let windowed = |index: usize| match (pattern, family.windows) {
+        (Some(Value::Array(all)), _) => all.get(index).and_then(Value::as_bool).unwrap_or(false),
+        (_, Windows::Never) => false,
+        (_, Windows::All) => true,
+        (pattern, Windows::FullEvery(n)) => {
+            let n = pattern.and_then(Value::as_u64).map_or(n, |n| n as usize);
+            n == 0 || !(index + 1).is_multiple_of(n)
+        }
+    };
+    let own_kv = layers - number("attention.shared_kv_layers").unwrap_or(0).min(layers);
+    let windowed_dim = number("attention.key_length_swa").unwrap_or(head_dim);
+    let delta_net = match family.delta_net {
+        None => None,
+        Some(sharing) => {
+            let value_heads = required("ssm.time_step_rank")?;
+            Some(DeltaNetShape {
+                key_heads: required("ssm.group_count")?,
+                value_heads,
+                key_dim: required("ssm.state_size")?,
+                value_dim: required("ssm.inner_size")? / value_heads.max(1),
+                conv_width: required("ssm.conv_kernel")?,
+                sharing,
+            })
+        }
+    };
+    let attention_every = number("full_attention_interval").unwrap_or(4).max(1);
+    let recurrent = |index: usize| match meta.get(&key("attention.recurrent_layers")) {
+        Some(Value::Array(all)) => matches!(all.get(index), Some(Value::Bool(true))),
+        _ => !(index + 1).is_multiple_of(attention_every),
+    };
     let layer = |index: usize| {
-        let windowed = match (family.windows, pattern) {
-            (Windows::Never, _) => false,
-            (Windows::All, _) => true,
-            (_, Some(Value::Array(each))) => each.get(index).is_some_and(|flag| flag == &Value::Bool(true)),
-            (Windows::FullEvery(n), every) => {
-                let n = every.and_then(Value::as_u64).map_or(n, |n| n as usize);
-                n == 0 || !(index + 1).is_multiple_of(n)
-            }
-        };
-        let has_windows = window.is_some();
-        let window = window.filter(|_| windowed);
+        let windowed_here = window.is_some() && windowed(index);
         LayerConfig {
-            window,
+            window: window.filter(|_| windowed_here),
             rotation: match family.rope_free_every {
+                _ if rwkv7.is_some() => None,
                 Some(n) if (index + 1).is_multiple_of(n) => None,
-                _ if family.rope_in_windows && has_windows && !windowed => None,
-                _ => Some(if window.is_some() { rotations.len() - 1 } else { 0 }),
+                _ if family.rope_in_windows && window.is_some() && !windowed_here => None,
+                _ => Some(if windowed_here { rotations.len() - 1 } else { 0 }),
             },
+            kv_heads: match &latent {
+                Some(_) => 1,
+                // Layers without attention have none.
+                None => of_layer("attention.head_count_kv", index).filter(|n| *n > 0).unwrap_or(kv_heads),
+            },
+            head_dim: if windowed_here { windowed_dim } else { head_dim },
+            kv_of: (0..own_kv).rev().find(|of| index >= own_kv && windowed(*of) == windowed(index)),
+            feed_forward_size: of_layer("feed_forward_length", index).filter(|n| *n > 0).unwrap_or(feed_forward_size),
             experts: expert_count > 0 && index >= dense_layers,
+            mixer: match number("shortconv.l_cache") {
+                Some(width) if of_layer("attention.head_count_kv", index) == Some(0) => MixerKind::ShortConv { width },
+                _ => match (delta_net, rwkv7) {
+                    (Some(shape), _) if recurrent(index) => MixerKind::DeltaNet(shape),
+                    (_, Some(shape)) => MixerKind::Rwkv7(shape),
+                    _ => MixerKind::Attention,
+                },
+            },
         }
     };
     // The largest Gemma 2 and 3 scale by the width of a head as if the state were split among them.
@@ -164,26 +245,27 @@ pub fn config(gguf: &Gguf) -> Result<DecoderConfig, Error> {
             1.0
         }),
         residual: float("residual_scale").unwrap_or(1.0),
-        attention: float("attention.scale").filter(|s| *s > 0.0).unwrap_or(sharper * (scored_dim as f64).powf(-0.5)),
+        attention: family
+            .score_scale
+            .or(float("attention.scale").filter(|s| *s > 0.0))
+            .unwrap_or(sharper * (scored_dim as f64).powf(-0.5)),
         // Granite's divides, Cohere's multiplies.
         logits: float("logit_scale")
             .filter(|s| *s > 0.0)
             .map_or(1.0, |scale| if family.multiplied_logits { scale } else { 1.0 / scale }),
         attention_cap: float("attn_logit_softcapping").filter(|c| *c > 0.0),
         logits_cap: float("final_logit_softcapping").filter(|c| *c > 0.0),
+        qkv_bound: float("attention.clamp_kqv").filter(|c| *c > 0.0),
         position: float("attention.temperature_scale")
             .filter(|beta| *beta > 0.0)
             .map(|beta| PositionScale { beta, context: original_context }),
     };
-    let feed_forward_size = number("feed_forward_length").filter(|n| *n > 0).map_or_else(expert_size, Ok)?;
     DecoderConfig {
         family,
         architecture: architecture.to_owned(),
         hidden_size,
-        feed_forward_size,
         heads,
-        kv_heads: if latent.is_some() { 1 } else { number("attention.head_count_kv").unwrap_or(heads) },
-        head_dim,
+        layer_embedding_size: number("embedding_length_per_layer_input").unwrap_or(0),
         context_length,
         norm_eps: float("attention.layer_norm_rms_epsilon")
             .or(float("attention.layer_norm_epsilon"))

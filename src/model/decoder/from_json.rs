@@ -5,9 +5,11 @@
 use serde_json::Value as Json;
 
 use super::config::{
-    DecoderConfig, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, PositionScale, Rotation, Scales,
+    DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
+    Rotation, Rwkv7Shape, Scales,
 };
-use super::family::{Activation, FAMILIES, Family, Residual, Windows};
+use super::family::{Activation, FAMILIES, Family, KeySharing, NormKind, Residual, WindowedRope, Windows};
+use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::rope::RopeScaling;
 use crate::model::Error;
 
@@ -15,6 +17,20 @@ use crate::model::Error;
 pub fn config(json: &Json, file: &str) -> Result<DecoderConfig, Error> {
     Reader::new(json, file)?.config()
 }
+
+/// The family of the text model that `json` describes, if it runs.
+pub fn family(json: &Json) -> Option<&'static Family> {
+    let name = text_model(json)["model_type"].as_str()?;
+    FAMILIES.iter().find(|family| family.hf_model_types.contains(&name))
+}
+
+/// The text model's part, where the model also sees.
+fn text_model(json: &Json) -> &Json {
+    if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json }
+}
+
+/// RWKV's state takes any number of tokens; what its files say was trained with is no bound.
+pub const RWKV_CONTEXT: usize = 1 << 20;
 
 struct Reader<'a> {
     file: &'a str,
@@ -27,10 +43,10 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(json: &'a Json, file: &'a str) -> Result<Reader<'a>, Error> {
         let reason = || "it has no model_type".to_owned();
-        let json = if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json };
+        let json = text_model(json);
         let architecture =
             json["model_type"].as_str().ok_or_else(|| Error::Config { file: file.to_owned(), reason: reason() })?;
-        let family = FAMILIES.iter().find(|f| f.hf_model_types.contains(&architecture)).ok_or_else(|| {
+        let family = family(json).ok_or_else(|| {
             let what = format!("architecture {architecture:?}");
             Error::Unsupported { file: file.to_owned(), what }
         })?;
@@ -65,42 +81,78 @@ impl<'a> Reader<'a> {
             let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("unknown");
             return Err(self.unsupported(format!("quantization {method:?} of safetensors")));
         }
+        if json["use_bidirectional_attention"] == "all" {
+            return Err(self.unsupported("attention in both directions".to_owned()));
+        }
         let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm")];
         if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && json[*what] == true) {
             return Err(self.unsupported(format!("{what:?}")));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
-        let heads = self.required(&["num_attention_heads", "n_head"])?;
+        let rwkv7 = self.rwkv7()?;
+        let heads = match rwkv7 {
+            Some(shape) => hidden_size / shape.head_dim.max(1),
+            None => self.required(&["num_attention_heads", "n_head"])?,
+        };
         let latent = self.latent()?;
+        if self.architecture.starts_with("deepseek") && self.json["rope_interleave"] == false {
+            return Err(self.unsupported("rope_interleave = false".to_owned()));
+        }
         let head_dim = match &latent {
             Some(latent) => latent.rank + latent.rope_dim,
             None => self.number(&["head_dim"]).unwrap_or(hidden_size / heads.max(1)),
         };
+        let kv_heads = if latent.is_some() { 1 } else { self.kv_heads(heads) };
         let experts = self.experts()?;
-        let feed_forward_size =
-            self.number(&["ffn_hidden_size", "n_inner", "intermediate_size"]).unwrap_or(4 * hidden_size);
-        let rotations = self.rotations(latent.map_or(head_dim, |latent| latent.rope_dim))?;
+        let full_dim =
+            if self.architecture == "gemma4_text" { self.full_heads(kv_heads, head_dim).1 } else { head_dim };
+        let rotations = match latent {
+            Some(latent) => self.rotations(latent.rope_dim, latent.rope_dim)?,
+            None => self.rotations(full_dim, head_dim)?,
+        };
         DecoderConfig {
             family: self.family,
             architecture: self.architecture.to_owned(),
             hidden_size,
-            feed_forward_size,
             heads,
-            kv_heads: if latent.is_some() { 1 } else { self.kv_heads(heads) },
-            head_dim,
-            context_length: self.required(&["max_position_embeddings", "n_positions"])?,
+            context_length: match rwkv7 {
+                Some(_) => RWKV_CONTEXT,
+                None => self.required(&["max_position_embeddings", "n_positions"])?,
+            },
             norm_eps: self
-                .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"])
-                .unwrap_or(1e-6),
+                .float(&["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"])
+                // OLMo's is fixed, and its files do not say it.
+                .unwrap_or(if self.family.norm == NormKind::LayerPlain { 1e-5 } else { 1e-6 }),
             residual: self.residual(),
             activation: self.activation()?,
-            layers: self.layers(experts.is_some(), rotations.len())?,
+            layers: self.layers(hidden_size, (kv_heads, head_dim), experts.is_some(), rotations.len())?,
+            layer_embedding_size: self.number(&["hidden_size_per_layer_input"]).unwrap_or(0),
             scales: self.scales(hidden_size, latent.map_or(head_dim, |latent| latent.nope_dim + latent.rope_dim)),
             latent,
             rotations,
             experts,
         }
         .checked(self.file)
+    }
+
+    fn feed_forward_size(&self, hidden_size: usize) -> usize {
+        let names = ["block_ff_dim", "ffn_hidden_size", "n_inner", "intermediate_size"];
+        let size = self.number(&names).unwrap_or_else(|| match self.float(&["hidden_ratio"]) {
+            Some(ratio) => ((ratio * hidden_size as f64) as usize).min(1 << 31).next_multiple_of(32),
+            None => 4 * hidden_size,
+        });
+        if self.json["block_auto_adjust_ff_dim"] != true {
+            return size;
+        }
+        // LFM2 says how wide an ungated layer of as many weights would be.
+        let size = 2 * size / 3;
+        match self.float(&["block_ffn_dim_multiplier"]) {
+            Some(factor) => {
+                let multiple = self.number(&["block_multiple_of"]).unwrap_or(1).max(1);
+                ((factor * size as f64) as usize).next_multiple_of(multiple)
+            }
+            None => size,
+        }
     }
 
     fn latent(&self) -> Result<Option<Latent>, Error> {
@@ -125,6 +177,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// KV heads and head size of the layers that see everything, which Gemma 4 gives others than `kv_heads` and
+    /// `head_dim`.
+    fn full_heads(&self, kv_heads: usize, head_dim: usize) -> (usize, usize) {
+        // Files that transformers wrote again list the layers that differ.
+        let listed = self.json["per_layer_config"].as_object().and_then(|layers| layers.values().next());
+        let listed = |name: &str| listed.map(|layer| layer[name].as_u64().map(|n| n as usize));
+        let global = self.number(&["num_global_key_value_heads"]).filter(|_| self.json["attention_k_eq_v"] == true);
+        (
+            listed("num_key_value_heads").unwrap_or(global).unwrap_or(kv_heads),
+            listed("head_dim").unwrap_or(self.number(&["global_head_dim"]).or(Some(512))).unwrap_or(head_dim),
+        )
+    }
+
     fn residual(&self) -> Residual {
         let parallel = ["use_parallel_residual", "parallel_attn"].iter().find_map(|name| self.json[*name].as_bool());
         // Falcon's later decoder is always parallel, whatever the older switch says.
@@ -136,6 +201,13 @@ impl<'a> Reader<'a> {
     }
 
     fn activation(&self) -> Result<Activation, Error> {
+        if self.family.activation == Activation::BoundedSilu {
+            // The file says silu; what it means is fixed but for two numbers, which no file has changed.
+            return match (self.float(&["swiglu_limit"]), self.float(&["swiglu_alpha"])) {
+                (None | Some(SILU_BOUND), None | Some(SILU_SLOPE)) => Ok(Activation::BoundedSilu),
+                other => Err(self.unsupported(format!("swiglu_limit and swiglu_alpha {other:?}"))),
+            };
+        }
         let names = ["hidden_activation", "hidden_act", "activation_function", "activation"];
         match names.iter().find_map(|name| self.json[*name].as_str()) {
             None => Ok(self.family.activation),
@@ -143,6 +215,7 @@ impl<'a> Reader<'a> {
             Some("gelu") if self.architecture == "gemma" => Ok(Activation::GeluTanh),
             Some("gelu") => Ok(Activation::Gelu),
             Some("silu" | "swish") => Ok(Activation::Silu),
+            Some("sqrelu" | "relu2") => Ok(Activation::ReluSquared),
             Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast") => Ok(Activation::GeluTanh),
             Some(other) => Err(self.unsupported(format!("activation {other:?}"))),
         }
@@ -154,8 +227,8 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         let feed_forward_size = self.required(&["moe_intermediate_size", "intermediate_size"])?;
-        // DeepSeek V3 scores by sigmoid and groups by their best two; V2 by softmax and their best.
-        let third = self.architecture == "deepseek_v3";
+        // DeepSeek V3 and what follows it scores by sigmoid and groups by their best two; V2 by softmax and their best.
+        let third = self.family.experts_by_sigmoid;
         let grouped = third || self.json["topk_method"] == "group_limited_greedy";
         let groups = self.number(&["n_group"]).filter(|count| grouped && *count > 1);
         let shared = self.number(&["n_shared_experts"]).map(|count| count * feed_forward_size);
@@ -166,7 +239,7 @@ impl<'a> Reader<'a> {
         };
         Ok(Some(Experts {
             count,
-            used: self.required(&["num_experts_per_tok"])?,
+            used: self.required(&["num_experts_per_tok", "top_k_experts"])?,
             feed_forward_size,
             shared_feed_forward_size: self.number(&["shared_expert_intermediate_size"]).or(shared).unwrap_or(0),
             sum_to_one: sum_to_one.unwrap_or(self.family.experts_sum_to_one),
@@ -181,9 +254,15 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    fn layers(&self, experts: bool, rotations: usize) -> Result<Vec<LayerConfig>, Error> {
+    fn layers(
+        &self,
+        hidden_size: usize,
+        (kv_heads, head_dim): (usize, usize),
+        experts: bool,
+        rotations: usize,
+    ) -> Result<Vec<LayerConfig>, Error> {
         let json = self.json;
-        let count = self.required(&["num_hidden_layers", "n_layer"])?;
+        let count = self.required(&["num_hidden_layers", "n_layer", "num_layers"])?;
         if count > MAX_LAYERS {
             return Err(self.wrong(format!("layers is {count}")));
         }
@@ -196,9 +275,17 @@ impl<'a> Reader<'a> {
                 every.is_none_or(|n| !(index + 1).is_multiple_of(n))
             }
         };
-        let first = self.number(&["first_k_dense_replace"]).unwrap_or(0);
+        let first = self.number(&["first_k_dense_replace", "num_dense_layers"]).unwrap_or(0);
         let step = self.number(&["decoder_sparse_step"]).unwrap_or(1).max(1);
-        let layer = |index: usize| {
+        let conv_width = self.number(&["conv_L_cache"]).unwrap_or(0);
+        let delta_net = self.delta_net()?;
+        let rwkv7 = self.rwkv7()?;
+        let attention_every = self.number(&["full_attention_interval"]).unwrap_or(4).max(1);
+        let feed_forward_size = self.feed_forward_size(hidden_size);
+        // The last layers use the keys and values of the last before them of their kind.
+        let own_kv = count - self.number(&["num_kv_shared_layers"]).unwrap_or(0).min(count);
+        let full_heads = self.full_heads(kv_heads, head_dim);
+        let windowed = |index: usize| {
             let windowed = match json["layer_types"].get(index).and_then(Json::as_str) {
                 Some(kind) => kind == "sliding_attention",
                 // Qwen's switch, and the first layer that it turns on.
@@ -211,34 +298,94 @@ impl<'a> Reader<'a> {
                     (Windows::Never, _) => false,
                 },
             };
-            let windowed = windowed && window.is_some();
-            let unrotated = self.family.rope_in_windows && window.is_some() && !windowed;
-            let dense = json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
+            windowed && window.is_some()
+        };
+        let layer = |index: usize| {
+            let windowed_here = windowed(index);
+            let unrotated = self.family.rope_in_windows && window.is_some() && !windowed_here;
+            let dense = json["mlp_layer_types"].get(index).is_some_and(|kind| *kind == "dense")
+                || json["mlp_only_layers"].as_array().is_some_and(|all| all.contains(&index.into()));
+            let widened = self.architecture == "gemma4_text" && !windowed_here;
+            let (kv_heads, head_dim) = if widened { full_heads } else { (kv_heads, head_dim) };
+            let shares = index >= own_kv;
             LayerConfig {
-                window: window.filter(|_| windowed),
-                rotation: (with_rope(index) && !unrotated).then(|| if windowed { rotations - 1 } else { 0 }),
+                window: window.filter(|_| windowed_here),
+                rotation: (with_rope(index) && !unrotated && rwkv7.is_none())
+                    .then(|| if windowed_here { rotations - 1 } else { 0 }),
+                kv_heads,
+                head_dim,
+                kv_of: (0..own_kv).rev().find(|of| shares && windowed(*of) == windowed_here),
+                feed_forward_size: match shares && json["use_double_wide_mlp"] == true {
+                    true => 2 * feed_forward_size,
+                    false => feed_forward_size,
+                },
                 experts: experts && !dense && index >= first && (index + 1).is_multiple_of(step),
+                mixer: match (rwkv7, delta_net, json["layer_types"].get(index).and_then(Json::as_str)) {
+                    (Some(shape), ..) => MixerKind::Rwkv7(shape),
+                    (_, Some(shape), Some("linear_attention")) => MixerKind::DeltaNet(shape),
+                    (_, Some(shape), None) if !(index + 1).is_multiple_of(attention_every) => {
+                        MixerKind::DeltaNet(shape)
+                    }
+                    (_, _, Some("conv")) => MixerKind::ShortConv { width: conv_width },
+                    _ => MixerKind::Attention,
+                },
             }
         };
         Ok((0..count).map(layer).collect())
     }
 
-    /// The rotation of layers that see all, and that of windowed ones where it differs.
-    fn rotations(&self, head_dim: usize) -> Result<Vec<Rotation>, Error> {
+    fn rwkv7(&self) -> Result<Option<Rwkv7Shape>, Error> {
+        if self.architecture != "rwkv7" {
+            return Ok(None);
+        }
+        if !self.json["attn"].is_null() {
+            return Err(self.unsupported("layers of attention".to_owned()));
+        }
+        if self.json["norm_first"] == false {
+            return Err(self.unsupported("an embedding without norm".to_owned()));
+        }
+        let by_count =
+            self.number(&["num_heads"]).map(|heads| self.number(&["hidden_size"]).unwrap_or(0) / heads.max(1));
+        Ok(Some(Rwkv7Shape {
+            head_dim: self.number(&["head_dim"]).or(by_count).unwrap_or(64),
+            fused_norms: self.json["fuse_norm"] != false,
+        }))
+    }
+
+    fn delta_net(&self) -> Result<Option<DeltaNetShape>, Error> {
+        if self.family.delta_net.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(DeltaNetShape {
+            key_heads: self.required(&["linear_num_key_heads"])?,
+            value_heads: self.required(&["linear_num_value_heads"])?,
+            key_dim: self.required(&["linear_key_head_dim"])?,
+            value_dim: self.required(&["linear_value_head_dim"])?,
+            conv_width: self.required(&["linear_conv_kernel_dim"])?,
+            sharing: KeySharing::Neighbours,
+        }))
+    }
+
+    /// The rotation of layers that see all, whose heads are `full_dim` wide, and that of windowed ones where it
+    /// differs.
+    fn rotations(&self, full_dim: usize, windowed_dim: usize) -> Result<Vec<Rotation>, Error> {
         let json = self.json;
         // Newer files gather the rotation under rope_parameters, by kind of layer where they differ;
         // older ones have rope_theta and rope_scaling.
         let newer = &json["rope_parameters"];
         if newer["full_attention"].is_object() {
-            let full = self.rotation(&newer["full_attention"], head_dim, None)?;
-            let windowed = self.rotation(&newer["sliding_attention"], head_dim, None)?;
+            let full = self.rotation(&newer["full_attention"], full_dim, None)?;
+            let windowed = self.rotation(&newer["sliding_attention"], windowed_dim, None)?;
             return Ok(vec![full, windowed]);
         }
-        let full = self.rotation(if newer.is_object() { newer } else { &json["rope_scaling"] }, head_dim, None)?;
-        match self.float(&["rope_local_base_freq"]).or(self.family.windowed_theta) {
-            Some(theta) => Ok(vec![full, self.rotation(&Json::Null, head_dim, Some(theta))?]),
-            None => Ok(vec![full]),
-        }
+        let full = self.rotation(if newer.is_object() { newer } else { &json["rope_scaling"] }, full_dim, None)?;
+        let local = self.float(&["rope_local_base_freq"]);
+        let theta = match (local, self.family.windowed_rope) {
+            (None, WindowedRope::Same) => return Ok(vec![full]),
+            (Some(theta), _) | (None, WindowedRope::Theta(theta)) => theta,
+            (None, WindowedRope::Unscaled) => full.theta,
+        };
+        Ok(vec![full, self.rotation(&Json::Null, windowed_dim, Some(theta))?])
     }
 
     fn rotation(&self, rope: &Json, head_dim: usize, theta: Option<f64>) -> Result<Rotation, Error> {
@@ -250,8 +397,17 @@ impl<'a> Reader<'a> {
             let named = rope["original_max_position_embeddings"].as_f64();
             named.or(self.float(&["original_max_position_embeddings", "max_position_embeddings"])).unwrap_or(0.0)
         };
+        let fraction = match kind {
+            "proportional" => None,
+            _ => rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"])),
+        };
+        let usual = if self.family.delta_net.is_some() { 0.25 } else { 1.0 };
+        let dim = (head_dim as f64 * fraction.unwrap_or(usual)) as usize;
         let scaling = match kind {
-            "default" => RopeScaling::None,
+            // Images and text have axes of their own in multimodal files; text alone turns as ever.
+            "default" | "mrope" => RopeScaling::None,
+            // It differs only past the context that is allowed here.
+            "dynamic" => RopeScaling::None,
             "linear" => RopeScaling::Linear { factor: parameter("factor")? },
             "llama3" => RopeScaling::Llama3 {
                 factor: parameter("factor")?,
@@ -270,15 +426,39 @@ impl<'a> Reader<'a> {
                     whole_steps: rope["truncate"].as_bool().unwrap_or(true),
                 }
             }
+            "longrope" | "su" => {
+                let factors = |name: &str| -> Result<Vec<f32>, Error> {
+                    let factors = rope[name].as_array().map(|all| all.iter().filter_map(Json::as_f64));
+                    let factors: Vec<f32> = factors.into_iter().flatten().map(|f| f as f32).collect();
+                    match factors.len() == dim / 2 {
+                        true => Ok(factors),
+                        false => Err(self.wrong(format!("{name} has {} numbers, not {}", factors.len(), dim / 2))),
+                    }
+                };
+                let original = context();
+                let factor = rope["factor"].as_f64().unwrap_or_else(|| {
+                    self.float(&["max_position_embeddings"]).unwrap_or(original) / original.max(1.0)
+                });
+                let stretched = if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / original.ln()).sqrt() };
+                RopeScaling::Long {
+                    short: factors("short_factor")?,
+                    long: factors("long_factor")?,
+                    original_context: original as usize,
+                    magnitude: rope["attention_factor"].as_f64().unwrap_or(stretched),
+                }
+            }
+            "proportional" => RopeScaling::Proportional {
+                part: rope["partial_rotary_factor"].as_f64().unwrap_or(1.0),
+                factor: rope["factor"].as_f64().unwrap_or(1.0),
+            },
             other => return Err(self.unsupported(format!("rope scaling {other:?}"))),
         };
-        let fraction = rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"]));
-        Ok(Rotation {
-            theta: theta.unwrap_or(10_000.0),
-            dim: (head_dim as f64 * fraction.unwrap_or(1.0)) as usize,
-            pairs: self.family.hf_rope_pairs,
-            scaling,
-        })
+        let mut theta = theta.unwrap_or(10_000.0);
+        // Hunyuan's base, stretched for all positions alike (NTK-aware scaling).
+        if let (Some(alpha), true) = (rope["alpha"].as_f64(), kind == "dynamic") {
+            theta *= alpha.powf(dim as f64 / (dim as f64 - 2.0));
+        }
+        Ok(Rotation { theta, dim, pairs: self.family.hf_rope_pairs, scaling })
     }
 
     fn scales(&self, hidden_size: usize, head_dim: usize) -> Scales {
@@ -300,7 +480,9 @@ impl<'a> Reader<'a> {
             }),
             residual: self.float(&["residual_multiplier"]).unwrap_or(1.0),
             attention: self
-                .float(&["attention_multiplier"])
+                .family
+                .score_scale
+                .or(self.float(&["attention_multiplier"]))
                 .or(self.float(&["query_pre_attn_scalar"]).map(by_root))
                 .unwrap_or(
                     by_root(head_dim as f64) * if self.number(&["kv_lora_rank"]).is_some() { sharper } else { 1.0 },
@@ -309,6 +491,7 @@ impl<'a> Reader<'a> {
             logits: self.float(&["logit_scale"]).unwrap_or(1.0) / self.float(&["logits_scaling"]).unwrap_or(1.0),
             attention_cap: self.float(&["attn_logit_softcapping"]),
             logits_cap: self.float(&["final_logit_softcapping"]),
+            qkv_bound: self.float(&["clip_qkv"]),
             position: rope["llama_4_scaling_beta"].as_f64().map(|beta| PositionScale {
                 beta,
                 context: rope["original_max_position_embeddings"].as_f64().unwrap_or(f64::INFINITY),

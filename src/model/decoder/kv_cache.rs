@@ -1,4 +1,5 @@
-//! Keys and values of the tokens seen so far, preallocated, grown by doubling, cut back at will.
+//! What a layer keeps of the tokens seen so far: keys and values, preallocated, grown by doubling, cut back at will;
+//! or a state that every token replaces.
 
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -9,11 +10,29 @@ const FIRST_CAPACITY: usize = 256;
 pub struct LayerCache {
     /// `[kv_heads, capacity, head_dim]` each; the two may differ in `head_dim`.
     tensors: Option<(Tensor, Tensor)>,
+    /// Of a recurrent layer: empty before the first token. Never written in place, so that a clone stays what it was.
+    state: Vec<Tensor>,
 }
 
 impl LayerCache {
     pub fn new() -> LayerCache {
-        LayerCache { tensors: None }
+        LayerCache { tensors: None, state: Vec::new() }
+    }
+
+    pub fn state(&self) -> &[Tensor] {
+        &self.state
+    }
+
+    pub fn set_state(&mut self, state: Vec<Tensor>) {
+        self.state = state;
+    }
+
+    /// All keys and values up to position `end`, as [`append`](Self::append) returned them in this pass.
+    pub fn view(&self, end: usize) -> Result<(Tensor, Tensor)> {
+        match &self.tensors {
+            Some((k, v)) => Ok((k.narrow(1, 0, end)?, v.narrow(1, 0, end)?)),
+            None => candle_core::bail!("a layer uses keys and values of another that has none"),
+        }
     }
 
     /// Writes `k` and `v` `[kv_heads, tokens, head_dim]` at positions `at ..` and returns all keys

@@ -79,7 +79,7 @@ impl LatentAttention {
             expand,
             output: linear("attn_output", hidden_size, heads * v_dim)?,
             latent: *latent,
-            scores: Scores { scale: config.scales.attention, cap: None, window: None },
+            scores: Scores { scale: config.scales.attention, cap: None, window: None, sinks: None },
             rotation: config.layers[layer].rotation,
         })
     }

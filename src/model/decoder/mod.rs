@@ -1,21 +1,28 @@
 //! One decoder for every family: a configuration and a map of tensor names make it what it is.
 
 mod attention;
+mod causal_conv;
 mod checkpoint;
 mod config;
+mod delta_net;
+mod delta_rule;
 mod family;
 mod feed_forward;
 mod from_gguf;
 mod from_json;
 mod kv_cache;
 mod latent_attention;
+mod layer_embedding;
 mod linear;
 mod names;
 mod norm;
 mod rope;
+mod rwkv7;
+mod short_conv;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{Device, Tensor};
@@ -25,18 +32,25 @@ pub use config::DecoderConfig;
 pub use family::{Architecture, FAMILIES, Family, architectures};
 
 use self::attention::{Attention, Pass, soft_cap};
+use self::config::MixerKind;
+use self::delta_net::DeltaNet;
 use self::family::Residual;
 use self::feed_forward::FeedForward;
 use self::kv_cache::LayerCache;
 use self::latent_attention::LatentAttention;
+use self::layer_embedding::{LayerEmbedding, LayerEmbeddings};
 use self::linear::{Linear, Matrix};
 use self::norm::Norm;
-use self::rope::{Rope, RopeScaling};
+use self::rope::Rope;
+use self::rwkv7::TimeMix;
+use self::short_conv::ShortConv;
 use super::Error;
 
 /// Bytes that the attention scores of one forward pass may take; longer prompts go in chunks.
 const SCORES_BYTES: usize = 128 << 20;
 const MAX_CHUNK: usize = 256;
+/// How many places a decoder with recurrent layers can be cut back to, besides its beginning.
+const SNAPSHOTS: usize = 4;
 
 /// Which positions' logits a forward pass returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +63,26 @@ pub enum Logits {
 pub struct Decoder {
     pub config: DecoderConfig,
     embedding: Matrix,
+    embedding_norm: Option<Norm>,
     /// Learned positions `[context, hidden]`, for the families without RoPE.
     positions: Option<Matrix>,
+    layer_embeddings: Option<LayerEmbeddings>,
     layers: Vec<Layer>,
     output_norm: Norm,
     output: Linear,
     rotations: Vec<Rope>,
     caches: Vec<LayerCache>,
-    /// Tokens in the cache.
+    /// The tokens in the cache.
+    tokens: Vec<u32>,
+    /// The states of recurrent layers after earlier passes of several tokens, oldest first.
+    snapshots: Vec<Snapshot>,
+}
+
+struct Snapshot {
+    /// Tokens in the cache at that time.
     len: usize,
+    /// A state for each layer.
+    states: Vec<Vec<Tensor>>,
 }
 
 struct Layer {
@@ -71,6 +96,11 @@ struct Layer {
     feed_forward: FeedForward,
     /// What each part's result is multiplied with before it is added.
     scale: f64,
+    embedding: Option<LayerEmbedding>,
+    /// What the layer's result is multiplied with, `[1]`.
+    output_scale: Option<Tensor>,
+    /// Whose cache it uses.
+    cache: usize,
 }
 
 /// What lets a token look at those before it. One a layer: the size of a variant costs nothing.
@@ -78,20 +108,33 @@ struct Layer {
 enum Mixer {
     Attention(Attention),
     Latent(LatentAttention),
+    ShortConv(ShortConv),
+    DeltaNet(DeltaNet),
+    Rwkv7(TimeMix),
 }
 
 impl Mixer {
     fn load(checkpoint: &Checkpoint, config: &DecoderConfig, layer: usize) -> Result<Mixer, Error> {
-        match &config.latent {
-            Some(latent) => Ok(Mixer::Latent(LatentAttention::load(checkpoint, config, latent, layer)?)),
-            None => Ok(Mixer::Attention(Attention::load(checkpoint, config, layer)?)),
-        }
+        Ok(match (&config.layers[layer].mixer, &config.latent) {
+            (MixerKind::Attention, None) => Mixer::Attention(Attention::load(checkpoint, config, layer)?),
+            (MixerKind::Attention, Some(latent)) => {
+                Mixer::Latent(LatentAttention::load(checkpoint, config, latent, layer)?)
+            }
+            (MixerKind::ShortConv { width }, _) => {
+                Mixer::ShortConv(ShortConv::load(checkpoint, config, *width, layer)?)
+            }
+            (MixerKind::Rwkv7(shape), _) => Mixer::Rwkv7(TimeMix::load(checkpoint, config, *shape, layer)?),
+            (MixerKind::DeltaNet(shape), _) => Mixer::DeltaNet(DeltaNet::load(checkpoint, config, *shape, layer)?),
+        })
     }
 
     fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> candle_core::Result<Tensor> {
         match self {
             Mixer::Attention(attention) => attention.forward(x, pass, cache),
             Mixer::Latent(attention) => attention.forward(x, pass, cache),
+            Mixer::ShortConv(conv) => conv.forward(x, cache),
+            Mixer::DeltaNet(net) => net.forward(x, cache),
+            Mixer::Rwkv7(mix) => mix.forward(x, pass, cache),
         }
     }
 }
@@ -105,9 +148,15 @@ impl Layer {
         let has = |part: &str| checkpoint.has(&format!("blk.{index}.{part}.weight"));
         let before = config.residual != Residual::Post;
         let after = matches!(config.residual, Residual::Post | Residual::Sandwich);
-        // Falcon's GGUF files name the norm of attention after that of the other part, if there are two.
-        let (attn_name, ffn_name) =
-            if has("attn_norm_2") { ("attn_norm_2", "attn_norm") } else { ("attn_norm", "ffn_norm") };
+        // Falcon's GGUF files name the norm of attention after that of the other part, if there are two; RWKV's
+        // number them as they come.
+        let (attn_name, ffn_name) = match (has("attn_norm_2"), config.residual == Residual::Pre) {
+            (true, true) => ("attn_norm", "attn_norm_2"),
+            (true, false) => ("attn_norm_2", "attn_norm"),
+            // gpt-oss's and Qwen3-Next's call the norm before the other part by what it comes after.
+            (false, true) if !has("ffn_norm") && has("post_attention_norm") => ("attn_norm", "post_attention_norm"),
+            _ => ("attn_norm", "ffn_norm"),
+        };
         let shared = config.residual == Residual::Parallel && !has(ffn_name);
         Ok(Layer {
             residual: config.residual,
@@ -118,6 +167,12 @@ impl Layer {
             mixer: Mixer::load(checkpoint, config, index)?,
             feed_forward: FeedForward::load(checkpoint, config, index)?,
             scale: config.scales.residual,
+            embedding: LayerEmbedding::load(checkpoint, config, index)?,
+            output_scale: match has("layer_output_scale") {
+                true => Some(checkpoint.vector(&format!("blk.{index}.layer_output_scale.weight"), 1)?),
+                false => None,
+            },
+            cache: config.layers[index].kv_of.unwrap_or(index),
         })
     }
 
@@ -132,12 +187,19 @@ impl Layer {
         let attended = maybe(&self.post_attn_norm, &self.mixer.forward(&normed, pass, cache)?)?;
         if self.residual == Residual::Parallel {
             let normed = if self.ffn_norm.is_some() { maybe(&self.ffn_norm, x)? } else { normed };
-            let fed = self.feed_forward.forward(&normed)?;
+            let fed = self.feed_forward.forward(&normed, x, cache)?;
             return Ok((x + scaled((attended + fed)?)?)?);
         }
         let x = (x + scaled(attended)?)?;
-        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?)?;
-        Ok((&x + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?)
+        let fed = self.feed_forward.forward(&maybe(&self.ffn_norm, &x)?, &x, cache)?;
+        let mut x = (&x + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?;
+        if let (Some(embedding), Some(vectors)) = (&self.embedding, &pass.layer_vectors) {
+            x = (&x + embedding.forward(&x, vectors)?)?;
+        }
+        if let Some(scale) = &self.output_scale {
+            x = x.broadcast_mul(scale)?;
+        }
+        Ok(x)
     }
 }
 
@@ -148,19 +210,11 @@ fn norm(checkpoint: &Checkpoint, config: &DecoderConfig, stem: &str) -> Result<N
 impl Decoder {
     /// Binds the tensors of `checkpoint`; nothing but norms and biases is copied.
     pub fn load(checkpoint: &Checkpoint) -> Result<Decoder, Error> {
-        let mut config = checkpoint.config()?;
-        if let (Some(tensor), Some(rotation)) = (checkpoint.find("rope_freqs.weight"), config.rotations.first_mut()) {
-            let divisors = checkpoint.floats(tensor)?;
-            if divisors.len() != rotation.dim / 2 {
-                let reason = format!("rope_freqs.weight has {} elements, not {}", divisors.len(), rotation.dim / 2);
-                return Err(Error::Config { file: checkpoint.file(), reason });
-            }
-            rotation.scaling = RopeScaling::Factors(divisors);
-        }
+        let config = checkpoint.config()?;
         let hidden = config.hidden_size;
         let embedding = checkpoint.matrix("token_embd.weight", None, hidden)?;
         let rotates = config.layers.iter().any(|layer| layer.rotation.is_some());
-        let positions = match rotates {
+        let positions = match rotates || config.is_recurrent() {
             true => None,
             false => Some(checkpoint.matrix("position_embd.weight", Some(config.context_length), hidden)?),
         };
@@ -173,63 +227,140 @@ impl Decoder {
             true => Some(checkpoint.vector("output.bias", output.rows())?),
             false => None,
         };
+        // LFM2's GGUF files call it as if it were of the embedding, and have no other.
+        let (embedding_norm, final_norm) =
+            match (checkpoint.has("token_embd_norm.weight"), checkpoint.has("output_norm.weight")) {
+                (true, true) => (Some(norm(checkpoint, &config, "token_embd_norm")?), "output_norm"),
+                (true, false) => (None, "token_embd_norm"),
+                (false, _) => (None, "output_norm"),
+            };
         let count = config.layers.len();
         let layers = (0..count).map(|index| Layer::load(checkpoint, &config, index)).collect::<Result<Vec<_>, _>>()?;
         Ok(Decoder {
             embedding,
+            embedding_norm,
             positions,
+            layer_embeddings: LayerEmbeddings::load(checkpoint, &config)?,
             output: Linear { weight: output, bias },
-            output_norm: norm(checkpoint, &config, "output_norm")?,
+            output_norm: norm(checkpoint, &config, final_norm)?,
             rotations: config.rotations.iter().map(Rope::new).collect(),
             caches: layers.iter().map(|_| LayerCache::new()).collect(),
             layers,
             config,
-            len: 0,
+            tokens: Vec::new(),
+            snapshots: Vec::new(),
         })
     }
 
     /// Tokens in the KV cache.
     pub fn len(&self) -> usize {
-        self.len
+        self.tokens.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.tokens.is_empty()
     }
 
     pub fn vocab_size(&self) -> usize {
         self.output.weight.rows()
     }
 
-    /// Forgets all tokens from position `len` on.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+    /// Forgets all tokens from position `len` on and returns how many are left: fewer than `len` where recurrent layers
+    /// cannot go back there, for their states are kept only after passes of several tokens, and none where LongRoPE
+    /// turns so few tokens otherwise.
+    pub fn truncate(&mut self, len: usize) -> usize {
+        if len >= self.len() {
+            return self.len();
+        }
+        if self.turns_anew(len) {
+            self.tokens.clear();
+        } else if self.config.is_recurrent() {
+            self.snapshots.retain(|snapshot| snapshot.len <= len);
+            self.tokens.truncate(self.snapshots.last().map_or(0, |snapshot| snapshot.len));
+            let states = self.snapshots.last().map(|snapshot| snapshot.states.clone()).unwrap_or_default();
+            self.restore(states);
+        } else {
+            self.tokens.truncate(len);
+        }
+        self.len()
+    }
+
+    /// Whether the keys in the cache are turned as they are not when there are `len` tokens (see [`rope::RopeScaling::Long`]).
+    fn turns_anew(&self, len: usize) -> bool {
+        !self.is_empty() && self.rotations.iter().any(|rope| rope.is_long(self.len()) != rope.is_long(len))
+    }
+
+    /// What recurrent layers have made of the tokens so far.
+    fn states(&self) -> Vec<Vec<Tensor>> {
+        self.caches.iter().map(|cache| cache.state().to_vec()).collect()
+    }
+
+    /// Sets the states of all layers; those that `states` lacks begin anew.
+    fn restore(&mut self, states: Vec<Vec<Tensor>>) {
+        let states = states.into_iter().chain(std::iter::repeat(Vec::new()));
+        for (cache, state) in self.caches.iter_mut().zip(states) {
+            cache.set_state(state);
+        }
     }
 
     /// How many tokens the next forward pass should take: the scores of one pass are
     /// heads x tokens x positions of f32.
     pub fn chunk_len(&self, remaining: usize) -> usize {
-        let row_bytes = self.config.heads * (self.len + MAX_CHUNK) * size_of::<f32>();
+        let row_bytes = self.config.heads * (self.len() + MAX_CHUNK) * size_of::<f32>();
         remaining.min((SCORES_BYTES / row_bytes).clamp(8, MAX_CHUNK))
     }
 
     /// Continues with `tokens` after those in the cache and returns logits `[1 or tokens, vocab]`.
     ///
     /// When `cancel` is set the pass ends at the next layer with [`Error::Cancelled`]; the cache
-    /// is as it was before.
+    /// is as it was before, or empty where these tokens made LongRoPE turn those before them otherwise.
     pub fn forward(&mut self, tokens: &[u32], logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        let len = self.len() + tokens.len();
+        if self.turns_anew(len) {
+            let earlier = std::mem::take(&mut self.tokens);
+            for chunk in earlier.chunks(MAX_CHUNK) {
+                self.pass(chunk, len, Logits::Last, cancel).inspect_err(|_| self.tokens.clear())?;
+            }
+            return self.pass(tokens, len, logits, cancel).inspect_err(|_| self.tokens.clear());
+        }
+        self.pass(tokens, len, logits, cancel)
+    }
+
+    /// One pass of [`forward`](Self::forward); in the end there will be `len` tokens.
+    fn pass(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
+        let before = self.states();
+        let out = self.compute(tokens, len, logits, cancel);
+        if out.is_err() {
+            self.restore(before);
+            return out;
+        }
+        self.tokens.extend_from_slice(tokens);
+        if self.config.is_recurrent() && tokens.len() > 1 {
+            if self.snapshots.len() == SNAPSHOTS {
+                self.snapshots.remove(0);
+            }
+            self.snapshots.push(Snapshot { len: self.len(), states: self.states() });
+        }
+        out
+    }
+
+    fn compute(&mut self, tokens: &[u32], len: usize, logits: Logits, cancel: &AtomicBool) -> Result<Tensor, Error> {
         let scales = &self.config.scales;
         let mut x = self.embedding.embed(tokens)?; // [tokens, hidden]
         if scales.embedding != 1.0 {
             x = (x * scales.embedding)?;
         }
-        let positions = self.len..self.len + tokens.len();
+        if let Some(norm) = &self.embedding_norm {
+            x = norm.forward(&x)?;
+        }
+        let past = self.len();
+        let positions = past..past + tokens.len();
         if let Some(learned) = &self.positions {
             x = (x + learned.embed(&positions.clone().map(|p| p as u32).collect::<Vec<_>>())?)?;
         }
         let mut rotations = Vec::with_capacity(self.rotations.len());
         for rope in &self.rotations {
-            rotations.push((rope, rope.angles(self.len, tokens.len(), &Device::Cpu)?));
+            rotations.push((rope, rope.angles(past, tokens.len(), len, &Device::Cpu)?));
         }
         let position_scales = match scales.position {
             None => None,
@@ -238,12 +369,17 @@ impl Decoder {
                 Some(Tensor::from_vec(positions.map(of).collect(), (1, tokens.len(), 1), &Device::Cpu)?)
             }
         };
-        let pass = Pass { past: self.len, tokens: tokens.len(), rotations, position_scales };
-        for (layer, cache) in self.layers.iter().zip(&mut self.caches) {
+        let layer_vectors = match &self.layer_embeddings {
+            Some(embeddings) => Some(embeddings.forward(tokens, &x)?),
+            None => None,
+        };
+        let first_value = OnceCell::new();
+        let pass = Pass { past, tokens: tokens.len(), rotations, position_scales, layer_vectors, first_value };
+        for layer in &self.layers {
             if cancel.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled);
             }
-            x = layer.forward(&x, &pass, cache)?;
+            x = layer.forward(&x, &pass, &mut self.caches[layer.cache])?;
         }
         if logits == Logits::Last {
             x = x.narrow(0, tokens.len() - 1, 1)?;
@@ -255,7 +391,6 @@ impl Decoder {
         if let Some(cap) = scales.logits_cap {
             out = soft_cap(&out, cap)?;
         }
-        self.len += tokens.len();
         Ok(out)
     }
 }

@@ -23,23 +23,32 @@ impl Norm {
         kind: NormKind,
         eps: f64,
     ) -> std::result::Result<Norm, Error> {
+        if kind == NormKind::LayerPlain {
+            return Ok(Norm::plain(size, kind, eps)?);
+        }
         let mut weight = checkpoint.vector(&format!("{stem}.weight"), size)?;
-        if kind == NormKind::RmsLessOne && checkpoint.is_folder() {
+        if matches!(kind, NormKind::RmsLessOne | NormKind::LayerLessOne) && checkpoint.is_folder() {
             weight = (weight + 1.0)?;
         }
         let bias_name = format!("{stem}.bias");
-        let bias = match kind {
-            NormKind::Rms | NormKind::RmsLessOne => None,
-            NormKind::Layer if checkpoint.has(&bias_name) => Some(checkpoint.vector(&bias_name, size)?),
-            NormKind::Layer => Some(weight.zeros_like()?),
+        let bias = match kind.subtracts_mean() {
+            false => None,
+            true if checkpoint.has(&bias_name) => Some(checkpoint.vector(&bias_name, size)?),
+            true => Some(weight.zeros_like()?),
         };
         Ok(Norm { weight, bias, eps: eps as f32 })
     }
 
-    /// LayerNorm without weights.
-    pub fn plain(size: usize, eps: f64) -> Result<Norm> {
+    /// A norm without weights.
+    pub fn plain(size: usize, kind: NormKind, eps: f64) -> Result<Norm> {
         let weight = Tensor::ones(size, DType::F32, &Device::Cpu)?;
-        Ok(Norm { bias: Some(weight.zeros_like()?), weight, eps: eps as f32 })
+        let bias = if kind.subtracts_mean() { Some(weight.zeros_like()?) } else { None };
+        Ok(Norm { bias, weight, eps: eps as f32 })
+    }
+
+    /// RMSNorm with the weights `[size]`.
+    pub fn rms(weight: Tensor, eps: f64) -> Norm {
+        Norm { weight, bias: None, eps: eps as f32 }
     }
 
     pub fn size(&self) -> usize {

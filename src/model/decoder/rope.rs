@@ -35,6 +35,20 @@ pub enum RopeScaling {
     },
     /// GGUF's `rope_freqs.weight`: a divisor for each frequency.
     Factors(Vec<f32>),
+    /// Ding et al., 2024, <https://arxiv.org/abs/2402.13753>: a divisor for each frequency, others when there are more
+    /// tokens than the original context.
+    Long {
+        short: Vec<f32>,
+        long: Vec<f32>,
+        original_context: usize,
+        /// What cosines and sines are multiplied with.
+        magnitude: f64,
+    },
+    /// Gemma 4: the lower frequencies, all but a part of them, are zero.
+    Proportional {
+        part: f64,
+        factor: f64,
+    },
 }
 
 /// The rotation of a model's heads. `dim` components of each head turn; the rest stay.
@@ -44,6 +58,8 @@ pub struct Rope {
     pairs: RopePairs,
     /// Radians a position, for each of `dim / 2` pairs.
     frequencies: Vec<f64>,
+    /// The same when there are more tokens than this many.
+    long: Option<(usize, Vec<f64>)>,
     /// What cosines and sines are multiplied with.
     magnitude: f64,
 }
@@ -74,25 +90,53 @@ impl Rope {
                 let keep = 1.0 - ((i as f64 - low) / width).clamp(0.0, 1.0);
                 plain(i) * (keep + (1.0 - keep) / factor)
             }
-            RopeScaling::Factors(divisors) => plain(i) / f64::from(divisors[i]),
+            RopeScaling::Factors(divisors) | RopeScaling::Long { short: divisors, .. } => {
+                plain(i) / f64::from(divisors[i])
+            }
+            RopeScaling::Proportional { part, factor } => {
+                if i < (part * *dim as f64) as usize / 2 {
+                    plain(i) / factor
+                } else {
+                    0.0
+                }
+            }
         };
-        let magnitude = if let RopeScaling::Yarn { magnitude, .. } = scaling { *magnitude } else { 1.0 };
-        Rope { dim: *dim, pairs: *pairs, frequencies: (0..dim / 2).map(frequency).collect(), magnitude }
+        let magnitude = match scaling {
+            RopeScaling::Yarn { magnitude, .. } | RopeScaling::Long { magnitude, .. } => *magnitude,
+            _ => 1.0,
+        };
+        let long = match scaling {
+            RopeScaling::Long { long, original_context, .. } => {
+                let divided = long.iter().enumerate().map(|(i, divisor)| plain(i) / f64::from(*divisor));
+                Some((*original_context, divided.collect()))
+            }
+            _ => None,
+        };
+        Rope { dim: *dim, pairs: *pairs, frequencies: (0..dim / 2).map(frequency).collect(), long, magnitude }
     }
 
-    /// Cosines and sines of positions `start .. start + tokens`, each `[tokens, dim / 2]`. Angles
+    /// Whether positions turn otherwise when there are `len` tokens than when there are few.
+    pub fn is_long(&self, len: usize) -> bool {
+        self.long.as_ref().is_some_and(|(context, _)| len > *context)
+    }
+
+    /// Cosines and sines of positions `start .. start + tokens` of `len` tokens in all, each `[tokens, dim / 2]`. Angles
     /// are computed in f64: at position 100,000 an f32 product is already off by 0.004 radians.
-    pub fn angles(&self, start: usize, tokens: usize, device: &Device) -> Result<(Tensor, Tensor)> {
-        let mut cos = Vec::with_capacity(tokens * self.frequencies.len());
+    pub fn angles(&self, start: usize, tokens: usize, len: usize, device: &Device) -> Result<(Tensor, Tensor)> {
+        let frequencies = match &self.long {
+            Some((_, long)) if self.is_long(len) => long,
+            _ => &self.frequencies,
+        };
+        let mut cos = Vec::with_capacity(tokens * frequencies.len());
         let mut sin = Vec::with_capacity(cos.capacity());
         for position in start..start + tokens {
-            for frequency in &self.frequencies {
+            for frequency in frequencies {
                 let (s, c) = (position as f64 * frequency).sin_cos();
                 cos.push((c * self.magnitude) as f32);
                 sin.push((s * self.magnitude) as f32);
             }
         }
-        let shape = (tokens, self.frequencies.len());
+        let shape = (tokens, frequencies.len());
         Ok((Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?))
     }
 
