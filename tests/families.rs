@@ -43,10 +43,10 @@ fn deviation(logits: &[f32], expected: &[f32]) -> f32 {
     logits.iter().zip(expected).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / scale
 }
 
-fn check(folder: &Path) -> Result<f32, String> {
-    let expected = std::fs::read_to_string(folder.join("expected.json")).map_err(|e| e.to_string())?;
+fn check(model: &Path, expected: &Path) -> Result<f32, String> {
+    let expected = std::fs::read_to_string(expected).map_err(|e| e.to_string())?;
     let expected: Expected = serde_json::from_str(&expected).map_err(|e| e.to_string())?;
-    let checkpoint = Checkpoint::open(&Source::Path(folder.to_owned())).map_err(|e| e.to_string())?;
+    let checkpoint = Checkpoint::open(&Source::Path(model.to_owned())).map_err(|e| e.to_string())?;
     let mut decoder = Decoder::load(&checkpoint).map_err(|e| e.to_string())?;
     let mut largest = 0f32;
     // Twice: the second request finds what the first left in the caches.
@@ -95,7 +95,7 @@ fn logits_are_those_of_transformers() {
         let name = folder.file_name().unwrap().to_string_lossy();
         let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
         let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-        match check(folder) {
+        match check(folder, &folder.join("expected.json")) {
             Ok(deviation) => {
                 println!("{name:20} {deviation:.1e}");
                 let architecture = config["model_type"].as_str().unwrap().to_owned();
@@ -124,4 +124,23 @@ fn logits_are_those_of_transformers() {
         assert_eq!(said, here, "{}: renew it: UPDATE=1 cargo test --test families", architecture.name);
     }
     assert!(checked.is_empty(), "not of the table: {checked:?}");
+}
+
+/// Files that llama.cpp's converter wrote (`families/gguf.py`), with weights that f16 holds exactly.
+#[test]
+fn logits_of_gguf_files_are_those_of_transformers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/families/gguf");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "gguf"));
+    files.sort();
+    assert!(files.len() >= 20, "{files:?}");
+    let mut wrong = Vec::new();
+    for file in &files {
+        let name = file.file_stem().unwrap().to_string_lossy();
+        match check(file, &file.with_extension("json")) {
+            Ok(deviation) => println!("{name:20} {deviation:.1e}"),
+            Err(reason) => wrong.push(format!("{name:20} {reason}")),
+        }
+    }
+    assert!(wrong.is_empty(), "wrong:\n{}", wrong.join("\n"));
 }

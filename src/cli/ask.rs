@@ -119,7 +119,7 @@ fn prompt(args: &Args) -> Result<String> {
     Ok(parts.join("\n\n"))
 }
 
-pub fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Input> {
+pub(super) fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Input> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         Input(format!("{name} is not UTF-8 text (byte {at}); convert it first, for example with iconv"))

@@ -30,7 +30,7 @@ pub const CODES: &[(u8, &str)] = &[
     (2, "usage: an unknown flag, a bad value, a missing argument"),
     (3, "the model's name is unknown, or the model is not on this machine"),
     (UNUSABLE, "the model cannot be used: damaged or truncated file, no tokenizer, unknown architecture"),
-    (5, "the prompt is longer than the context, or a text than what an embedding model reads"),
+    (5, "the prompt or the text is longer than the context"),
     (6, "the hub or the network failed: no connection, no permission, not found, wrong hash"),
     (7, "input or output failed: not UTF-8, unreadable file, read-only cache, full disk"),
     (8, "configuration or environment: bad file, bad OAI_ variable, no home folder"),
@@ -62,8 +62,14 @@ fn code(error: &anyhow::Error) -> u8 {
         }
         if let Some(error) = cause.downcast_ref::<engine::Error>() {
             return match error {
-                engine::Error::PromptTooLong { .. } | engine::Error::TextTooLong { .. } => 5,
-                engine::Error::ContextTooLong { .. } | engine::Error::EmptyPrompt | engine::Error::NothingToEmbed => 2,
+                engine::Error::PromptTooLong { .. }
+                | engine::Error::TextTooLong { .. }
+                | engine::Error::TextTooLongToEmbed { .. } => 5,
+                engine::Error::ContextTooLong { .. }
+                | engine::Error::EmptyPrompt
+                | engine::Error::NothingToEmbed
+                | engine::Error::TextTooShort { .. }
+                | engine::Error::NothingToScore { .. } => 2,
                 engine::Error::Dimensions { .. } | engine::Error::UnknownPrompt { .. } => 2,
                 engine::Error::Embedder { .. } | engine::Error::NoNumbers { .. } => 4,
                 engine::Error::Model(model::Error::Weights(e)) => of_weights(e),

@@ -12,6 +12,7 @@ mod list;
 mod man;
 mod model;
 mod output;
+mod perplexity;
 mod process;
 mod pull;
 mod rm;
@@ -53,6 +54,7 @@ enum Command {
     Chat(chat::Args),
     Tokenize(tokenize::Args),
     Embed(embed::Args),
+    Perplexity(perplexity::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -86,11 +88,13 @@ fn run(command: Command) -> anyhow::Result<()> {
         _ => {}
     }
     let mut settings = Settings::load()?;
-    if let Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) = &command {
-        sampling.apply(&mut settings)?;
-    }
-    if let Command::Embed(args) = &command {
-        args.apply(&mut settings)?;
+    match &command {
+        Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) => {
+            sampling.apply(&mut settings)?;
+        }
+        Command::Embed(args) => args.apply(&mut settings)?,
+        Command::Perplexity(args) => args.apply(&mut settings)?,
+        _ => {}
     }
     // Training runs parts of a batch side by side, each on one thread.
     process::prepare(if matches!(command, Command::Tune(_)) { Some(1) } else { settings.count("threads") });
@@ -103,6 +107,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Chat(args) => chat::run(&args, settings),
         Command::Tokenize(args) => tokenize::run(&args, &settings),
         Command::Embed(args) => embed::run(&args, &settings),
+        Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -143,7 +143,7 @@ impl Embedder {
             return Ok(ids);
         }
         if !truncate {
-            return Err(Error::TextTooLong { tokens: ids.len(), limit: self.limit });
+            return Err(Error::TextTooLongToEmbed { tokens: ids.len(), limit: self.limit });
         }
         let own = self.tokenizer.encode(text, false, false)?;
         let around = ids.len().saturating_sub(own.len());

@@ -10,10 +10,16 @@ pub enum Error {
     ContextTooLong { model: String, asked: usize, allowed: usize },
     #[error("the prompt is empty; say what to answer, or pipe it in")]
     EmptyPrompt,
+    #[error("the text is {tokens} tokens, and chunks of {context} need {}; lower --context, or score it --whole", 2 * context)]
+    TextTooShort { tokens: usize, context: usize },
+    #[error("the text is {tokens} tokens and the model's context {context}; score it in chunks, without --whole")]
+    TextTooLong { tokens: usize, context: usize },
+    #[error("the text is {tokens} tokens: there is nothing to foresee; give a longer one")]
+    NothingToScore { tokens: usize },
     #[error(
         "the text is {tokens} tokens and the model reads {limit}; cut it into parts, or let --truncate read its beginning"
     )]
-    TextTooLong { tokens: usize, limit: usize },
+    TextTooLongToEmbed { tokens: usize, limit: usize },
     #[error("the text has no tokens; there is nothing to make a vector of")]
     NothingToEmbed,
     #[error(

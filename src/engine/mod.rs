@@ -1,10 +1,11 @@
-//! From a request to a stream of events: loading, sampling, stop rules, context policy. And from texts to
-//! vectors.
+//! From a request to a stream of events: loading, sampling, stop rules, context policy; from texts to vectors; and how
+//! well a model foresees a text.
 
 mod embed;
 mod error;
 mod generate;
 mod info;
+mod perplexity;
 mod request;
 mod sampler;
 mod stop;
@@ -13,4 +14,5 @@ pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{Kind, ModelInfo, inspect};
+pub use perplexity::{Perplexity, Progress, Span, perplexity};
 pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, Usage};

@@ -104,13 +104,18 @@ fn argmax(logits: &[f32]) -> u32 {
     best as u32
 }
 
+/// The logarithm of the sum of the exponentials: a logit less this is its log-probability.
+pub fn log_sum_exp(logits: &[f32]) -> f64 {
+    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f64 = logits.iter().map(|l| f64::from(l - best).exp()).sum();
+    f64::from(best) + total.ln()
+}
+
 /// The `n` best natural log-probabilities of `logits`, best first, with `chosen` added at the end
 /// when it is not among them.
 pub fn best_logprobs(logits: &[f32], n: usize, chosen: u32) -> Vec<TokenLogprob> {
-    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = logits.iter().map(|l| f64::from(l - best).exp()).sum();
-    let log_total = total.ln();
-    let logprob = |id: u32| (f64::from(logits[id as usize] - best) - log_total) as f32;
+    let log_total = log_sum_exp(logits);
+    let logprob = |id: u32| (f64::from(logits[id as usize]) - log_total) as f32;
     let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
     let by_logit = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
     if n < ids.len() && n > 0 {

@@ -209,8 +209,10 @@ MODELS = {
 }
 
 
-def make(name):
-    model_type, changes = MODELS[name]
+def make(name, changes={}, folder=None, half=False):
+    """With `half` all weights are numbers that f16 has too."""
+    model_type, own = MODELS[name]
+    changes = {**own, **changes}
     torch.manual_seed(sum(name.encode()))
     config = AutoConfig.for_model(model_type, **{**COMMON, **changes})
     config._attn_implementation = "eager"
@@ -238,7 +240,9 @@ def make(name):
                 buffer.normal_(0.0, 0.1)
             if buffer_name.endswith("layer_scalar"):
                 buffer.fill_(0.7)
-    folder = HERE / name
+        for parameter in model.parameters() if half else ():
+            parameter.copy_(parameter.half().float())
+    folder = folder or HERE / name
     folder.mkdir(exist_ok=True)
     # As Qwen publishes these: experts stacked, not one by one.
     model.save_pretrained(folder, save_original_format=name != "qwen3.5-moe-seeing")

@@ -80,13 +80,15 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
     };
     let context_length = required("context_length")?;
     let rope_dim = number("rope.dimension_count").unwrap_or(head_dim);
-    let factor = float("rope.scaling.factor").unwrap_or(1.0);
+    let factor =
+        float("rope.scaling.factor").or(float("rope.scale_linear")).filter(|factor| *factor > 0.0).unwrap_or(1.0);
     let original_context = float("rope.scaling.original_context_length")
         .or(number("rope.scaling.original_context_length").map(|n| n as f64))
         .unwrap_or(context_length as f64);
-    // What DeepSeek calls mscale: it sharpens the scores, and its two cancel in the rotation.
-    let mscale = float("rope.scaling.yarn_log_multiplier").map(|multiplier| 10.0 * multiplier);
-    let stretched = 1.0 + 0.1 * factor.max(1.0).ln();
+    // What DeepSeek calls mscale. With latent attention the file has a tenth of it; there it sharpens
+    // the scores, and its two cancel in the rotation.
+    let mscale = float("rope.scaling.yarn_log_multiplier").filter(|multiplier| *multiplier != 0.0);
+    let stretched = |mscale: f64| 1.0 + 0.1 * mscale * factor.max(1.0).ln();
     // A divisor for each frequency.
     let divisors = |name: &str| -> Result<Option<Vec<f32>>, Error> {
         let Some(tensor) = checkpoint.find(name) else { return Ok(None) };
@@ -105,17 +107,20 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             magnitude: float("rope.scaling.attn_factor").unwrap_or(1.0),
         },
         (_, Some(divisors), _) => RopeScaling::Factors(divisors),
-        (None | Some("none" | "longrope"), ..) => RopeScaling::None,
-        (Some("linear"), ..) => RopeScaling::Linear { factor },
+        (Some("none" | "longrope"), ..) => RopeScaling::None,
+        (None, ..) if factor == 1.0 => RopeScaling::None,
+        // Files older than the key stretch evenly.
+        (None | Some("linear"), ..) => RopeScaling::Linear { factor },
         (Some("yarn"), ..) => RopeScaling::Yarn {
             factor,
             original_context,
             beta_fast: float("rope.scaling.yarn_beta_fast").unwrap_or(32.0),
             beta_slow: float("rope.scaling.yarn_beta_slow").unwrap_or(1.0),
-            magnitude: match mscale {
-                Some(mscale) if mscale != 0.0 => 1.0,
-                _ => float("rope.scaling.attn_factor").unwrap_or(1.0) * stretched,
-            },
+            magnitude: float("rope.scaling.attn_factor").unwrap_or(1.0)
+                * match (mscale, latent) {
+                    (Some(_), Some(_)) => 1.0,
+                    (mscale, _) => stretched(1.0) / stretched(mscale.unwrap_or(0.0)),
+                },
             whole_steps: true,
         },
         (Some(other), ..) => return Err(unsupported(format!("rope scaling {other:?}"))),
@@ -274,9 +279,9 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
         ("gemma2", 46) | ("gemma3", 62) => hidden_size / heads.max(1),
         _ => latent.map_or(head_dim, |latent| latent.nope_dim + latent.rope_dim),
     };
-    let sharper = match mscale {
-        Some(mscale) => (1.0 + 0.1 * mscale * factor.max(1.0).ln()).powi(2),
-        None => 1.0,
+    let sharper = match (mscale, latent) {
+        (Some(mscale), Some(_)) => stretched(10.0 * mscale).powi(2),
+        _ => 1.0,
     };
     let scales = Scales {
         embedding: float("embedding_scale").unwrap_or(if family.scaled_embedding {
