@@ -62,3 +62,23 @@ fn shorten(rendered: &Result<String, oai::model::Error>, case: &Value) -> String
         (Err(error), _) => error.to_string(),
     }
 }
+
+/// Snippets of what chat templates are written in, beside Jinja2's renders (`tests/jinja2/make.py`).
+#[test]
+fn snippets_render_as_jinja2_renders_them() {
+    let file = include_str!("jinja2/cases.json");
+    let corpus: Value = serde_json::from_str(file).unwrap();
+    let mut wrong = Vec::new();
+    let cases = corpus["cases"].as_array().unwrap();
+    for case in cases {
+        let source = case[0].as_str().unwrap();
+        let rendered = ChatTemplate::new(source, "snippet").render_at(&corpus["context"], NOW);
+        match (&rendered, case[1].as_str()) {
+            (Ok(text), Some(expected)) if text == expected => {}
+            (Err(_), None) => {}
+            (Ok(text), expected) => wrong.push(format!("{source}\n  is  {text:?}\n  not {expected:?}")),
+            (Err(error), expected) => wrong.push(format!("{source}\n  is  {error}\n  not {expected:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}

@@ -60,7 +60,7 @@ fn code(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<engine::Error>() {
             return match error {
                 engine::Error::PromptTooLong { .. } => 5,
-                engine::Error::ContextTooLong { .. } | engine::Error::EmptyPrompt => 2,
+                engine::Error::ContextTooLong { .. } | engine::Error::EmptyPrompt | engine::Error::NoPlace { .. } => 2,
                 engine::Error::Model(model::Error::Weights(e)) => of_weights(e),
                 engine::Error::Model(_) => 4,
                 engine::Error::Stopped => 1,

@@ -16,6 +16,7 @@ mod pull;
 mod rm;
 mod sampling;
 mod show;
+mod thinking;
 mod tune;
 
 use std::process::ExitCode;
@@ -80,8 +81,11 @@ fn run(command: Command) -> anyhow::Result<()> {
         _ => {}
     }
     let mut settings = Settings::load()?;
-    if let Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) = &command {
+    if let Command::Ask(ask::Args { sampling, thinking, .. }) | Command::Chat(chat::Args { sampling, thinking, .. }) =
+        &command
+    {
         sampling.apply(&mut settings)?;
+        thinking.apply(&mut settings)?;
     }
     // Training runs parts of a batch side by side, each on one thread.
     process::prepare(if matches!(command, Command::Tune(_)) { Some(1) } else { settings.count("threads") });

