@@ -20,6 +20,8 @@ pub fn calls(body: &str, tools: &[Json]) -> Option<Vec<Call>> {
         body.split("<｜tool▁call▁begin｜>").skip(1).map(deepseek).collect()
     } else if body.contains("<|tool_call_argument_begin|>") {
         body.split("<|tool_call_begin|>").skip(1).map(kimi).collect()
+    } else if body.starts_with("call:") {
+        body.split("call:").skip(1).map(gemma).collect()
     } else if body.contains("[ARGS]") {
         body.split("[TOOL_CALLS]").map(mistral).collect()
     } else if body.contains("<function=") {
@@ -103,6 +105,31 @@ fn kimi(text: &str) -> Option<Call> {
     let name = id.trim().rsplit_once(':').map_or(id.trim(), |(name, _)| name);
     let name = name.strip_prefix("functions.").unwrap_or(name).to_owned();
     Some(Call { id: Some(id.trim().to_owned()), name, arguments: object(arguments)? })
+}
+
+/// `NAME{KEY:VALUE,...}` with texts between `<|"|>` and names without quotes.
+fn gemma(text: &str) -> Option<Call> {
+    let (name, inside) = text.trim().split_once('{')?;
+    let mut json = "{".to_owned();
+    for (i, part) in inside.split("<|\"|>").enumerate() {
+        if i % 2 == 1 {
+            json.push_str(&Json::from(part).to_string());
+            continue;
+        }
+        let mut word = String::new();
+        for c in part.chars() {
+            match c {
+                c if c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '+') => word.push(c),
+                ':' if !word.is_empty() => json.push_str(&format!("{}:", Json::from(std::mem::take(&mut word)))),
+                c => {
+                    json.push_str(&std::mem::take(&mut word));
+                    json.push(c);
+                }
+            }
+        }
+        json.push_str(&word);
+    }
+    Some(Call { id: None, name: name.trim().to_owned(), arguments: object(&json)? })
 }
 
 /// `NAME[ARGS]{...}`, or `NAME[CALL_ID]ID[ARGS]{...}`.

@@ -39,6 +39,8 @@ const CALLS: &[Row] = &[
     row("<|tool_call_start|>", "<|tool_call_start|>", "<|tool_call_end|>"), // LFM2
     row("<minimax:tool_call>", "<minimax:tool_call>", "</minimax:tool_call>"), // MiniMax M2
     row("<seed:tool_call>", "<seed:tool_call>", "</seed:tool_call>"), // Seed-OSS
+    row("<|tool_call>call:", "<|tool_call>", "<tool_call|>"), // Gemma 4
+    row("<tool_calls>", "<tool_calls>", "</tool_calls>"), // MiniMax M1, Apriel
     row("<TOOLCALL>", "<TOOLCALL>", "</TOOLCALL>"),    // Nemotron Nano 2
     row("<|tools_prefix|>", "<|tools_prefix|>", "<|tools_suffix|>"), // Apertus
     row("<function=", "<function=", "</function>"),    // Functionary 3.1, Llama's custom tools
@@ -72,21 +74,22 @@ pub struct Dialect {
 
 impl Dialect {
     /// The dialect of a model with this template. Calls are looked for only where tools were given; `knows` says whether
-    /// a token of this spelling is in the vocabulary, for templates that do not mention their model's thoughts.
+    /// a token of this spelling is in the vocabulary, for templates that do not mention what their model writes.
     pub fn of(source: &str, tools: bool, knows: impl Fn(&str) -> bool) -> Dialect {
         if source.contains("<|channel|>") && source.contains("analysis") {
             return Dialect { harmony: true, ..Dialect::default() };
         }
         let reasoning = REASONING.iter().find(|row| source.contains(row.betrays));
         let silent = || (knows("<think>") && knows("</think>")).then_some(("<think>", "</think>"));
-        let mut calls: Vec<_> = CALLS.iter().filter(|row| source.contains(row.betrays)).collect();
+        let mut calls: Vec<_> =
+            CALLS.iter().filter(|row| tools && (source.contains(row.betrays) || knows(row.open))).collect();
         // Coder's `<function=` stands inside a marker of its own, and examples of it in prompts.
         if calls.len() > 1 {
             calls.retain(|row| row.open != "<function=");
         }
         // Llama 3.1 and 3.2 describe the form in words.
         let bare_calls = tools && source.contains("\"parameters\": dictionary");
-        let calls = calls.into_iter().filter(|_| tools).map(|row| (row.open, row.close)).collect();
+        let calls = calls.into_iter().map(|row| (row.open, row.close)).collect();
         Dialect {
             harmony: false,
             reasoning: reasoning.map(|row| (row.open, row.close)).or_else(silent),
@@ -106,7 +109,7 @@ impl Dialect {
         const HARMONY: [&str; 7] =
             ["<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "<|end|>", "<|call|>", "<|return|>"];
         // Inside a call there are more: DeepSeek's and Kimi's separators, Mistral's.
-        const SEPARATORS: [&str; 9] = [
+        const SEPARATORS: [&str; 10] = [
             "<｜tool▁call▁begin｜>",
             "<｜tool▁sep｜>",
             "<｜tool▁call▁end｜>",
@@ -116,6 +119,7 @@ impl Dialect {
             "[ARGS]",
             "[CALL_ID]",
             "｜DSML｜",
+            "<|\"|>",
         ];
         if self.harmony {
             return HARMONY.contains(&piece);

@@ -515,6 +515,7 @@ mod tests {
             "",
             1,
         ),
+        ("<|tool_call>call:", "", "<|tool_call>call:weather{city:<|\"|>Oslo<|\"|>,days:2}<tool_call|>", "", "", 1),
         ("<|tool_call_start|>", "", "<|tool_call_start|>[weather(city='Oslo', days=2)]<|tool_call_end|>", "", "", 1),
         (
             "<|START_ACTION|>",
