@@ -5,7 +5,7 @@ use minijinja::formatting::{FormatStyle, format};
 use minijinja::value::{ArgType, Kwargs, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::{json, python};
+use super::{iterators, json, python};
 
 pub fn add(env: &mut Environment) {
     env.add_filter("tojson", json::to_json);
@@ -49,7 +49,7 @@ pub fn add(env: &mut Environment) {
     // To Jinja2 a sequence is whatever has a length and can be indexed, and `None` cannot be iterated.
     env.add_test("sequence", |value: &Value| {
         matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Map | ValueKind::Undefined)
-            || value.kind() == ValueKind::Iterable && value.len().is_some()
+            || value.kind() == ValueKind::Iterable && value.len().is_some() && !iterators::is_transient(value)
     });
     env.add_test("iterable", |value: &Value| value.is_undefined() || !value.is_none() && value.try_iter().is_ok());
 
@@ -251,7 +251,14 @@ fn length(value: &Value) -> Result<usize, Error> {
 
 /// Jinja2 stops at `{% for x in none %}`; minijinja takes it for an empty list.
 fn iterated(value: Value) -> Result<Value, Error> {
-    if value.is_none() { Err(refused("None cannot be iterated over")) } else { Ok(value) }
+    if value.is_none() {
+        return Err(refused("None cannot be iterated over"));
+    }
+    // A loop over a generator knows its length as soon as it is asked.
+    if value.len().is_none() && value.kind() == ValueKind::Iterable {
+        return Ok(Value::from(value.try_iter()?.collect::<Vec<_>>()));
+    }
+    Ok(value)
 }
 
 /// `text % value`: a tuple's items, or the value itself.

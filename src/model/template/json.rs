@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
-use super::python;
+use super::{iterators, python};
 
 /// Values inside values that are written; Python's own limit is near.
 const DEPTH: usize = 200;
@@ -82,7 +82,7 @@ impl Dumps<'_> {
                 }
                 self.list(pairs.into_iter().map(|(key, value)| (Some(key), value)).collect(), ['{', '}'], depth)?;
             }
-            ValueKind::Seq | ValueKind::Iterable => {
+            ValueKind::Seq | ValueKind::Iterable if !iterators::is_transient(value) => {
                 let items = value.try_iter()?.map(|item| (None, item)).collect();
                 self.list(items, ['[', ']'], depth)?;
             }

@@ -2,12 +2,13 @@
 //! (<https://huggingface.co/docs/transformers/chat_templating>).
 //!
 //! minijinja, with filters, tests and methods of our own where Jinja2 has them otherwise, renders as Jinja2 does; the
-//! differences that are left: unlike types are compared (`1 < "a"`) and generators are lists, where Python refuses;
-//! methods are no values (`x.items` without a call is the member), views and ranges print as lists; `varargs` and
-//! unary plus are unknown; of `safe` texts, only `+` after one escapes.
+//! differences that are left: unlike types are compared (`1 < "a"`), where Python refuses; methods are no values (`x.items`
+//! without a call is the member), ranges are lists; `varargs` and unary plus are unknown; of `safe` texts, only `+` after
+//! one escapes.
 
 mod clock;
 mod filters;
+mod iterators;
 mod json;
 mod python;
 mod source;
@@ -289,6 +290,7 @@ fn environment() -> Environment<'static> {
         Ok(())
     });
     filters::add(&mut env);
+    iterators::add(&mut env);
     env
 }
 

@@ -4,6 +4,8 @@
 use minijinja::value::{Kwargs, Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::iterators;
+
 /// A number by Python's `repr`: the shortest digits that read back, with an exponent outside 1e-4 to 1e16.
 pub fn number(value: &Value) -> String {
     if value.is_integer() {
@@ -66,6 +68,10 @@ pub fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> R
         ValueKind::String => string_method(state, value.as_str().unwrap_or_default(), name, args)?,
         ValueKind::Seq => list_method(value, name, args)?,
         ValueKind::Map if name == "copy" => Some(value.clone()),
+        ValueKind::Map if matches!(name, "items" | "keys" | "values") => {
+            let () = from_args(args)?;
+            Some(iterators::view(value, name)?)
+        }
         ValueKind::Number => number_method(value, name),
         _ => None,
     };
