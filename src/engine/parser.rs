@@ -558,6 +558,41 @@ mod tests {
     }
 
     #[test]
+    fn random_markers_part_the_same_wherever_they_are_cut() {
+        // Numerical Recipes' generator.
+        let mut seed = 1u32;
+        let mut draw = move |n: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) as usize % n
+        };
+        let common = [
+            "a",
+            " ",
+            "\n",
+            "<",
+            "{",
+            "}",
+            "{\"name\":",
+            "[",
+            "é",
+            "weather",
+            "<|end|>",
+            "assistant",
+            "to=functions.weather ",
+        ];
+        for (template, prompt, text, ..) in SAMPLES {
+            let mut parts: Vec<&str> = text.split_inclusive(['>', ']', '\n']).collect();
+            parts.extend(common);
+            for _ in 0..40 {
+                let text: String = (0..draw(12)).map(|_| parts[draw(parts.len())]).collect();
+                let whole = parsed(template, &tools(), prompt, &[&text]);
+                let cuts: Vec<&str> = text.char_indices().map(|(at, c)| &text[at..at + c.len_utf8()]).collect();
+                assert_eq!(parsed(template, &tools(), prompt, &cuts), whole, "{template} {text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn without_tools_a_call_is_text() {
         let text = "<tool_call>{\"name\": \"weather\", \"arguments\": {}}</tool_call>";
         assert_eq!(parsed("<tool_call>", &[], "", &[text]).0, text);

@@ -173,3 +173,24 @@ pub enum Event {
     /// The end. `text` is what was still held back of the answer.
     Done { text: String, finish: Finish, usage: Usage, timings: Timings },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_reads_and_writes_as_openais() {
+        let json = json!({"role": "assistant", "content": "", "tool_calls": [
+            {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]});
+        let message: Message = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(message.tool_calls[0].arguments, json!({"a": 1}));
+        assert_eq!(serde_json::to_value(&message).unwrap(), json);
+        let as_text = json!({"id": "1", "function": {"name": "f", "arguments": "{\"a\": 1}"}});
+        assert_eq!(serde_json::from_value::<ToolCall>(as_text).unwrap(), message.tool_calls[0]);
+        assert!(serde_json::from_value::<ToolCall>(json!({"function": {"arguments": {}}})).is_err());
+        assert_eq!(
+            serde_json::to_value(Message::new(Role::Tool, "3")).unwrap(),
+            json!({"role": "tool", "content": "3"})
+        );
+    }
+}

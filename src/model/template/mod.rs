@@ -2,11 +2,11 @@
 //! (<https://huggingface.co/docs/transformers/chat_templating>).
 //!
 //! minijinja, with filters, tests and methods of our own where Jinja2 has them otherwise, renders as Jinja2 does; the
-//! differences that are left: unlike types are compared (`1 < "a"`), where Python refuses; methods are no values (`x.items`
-//! without a call is the member), ranges are lists; `varargs` and unary plus are unknown; of `safe` texts, only `+` after
-//! one escapes.
+//! differences that are left: unlike types are compared (`1 < "a"`), where Python refuses; ranges are lists;
+//! `varargs` and unary plus are unknown; of `safe` texts, only `+` after one escapes.
 
 mod clock;
+mod dict;
 mod filters;
 mod iterators;
 mod json;
@@ -18,8 +18,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use minijinja::value::Serde;
-use minijinja::{Environment, Value};
+use minijinja::Environment;
 use serde_json::{Value as Json, json};
 
 use self::untrusted::StandIns;
@@ -194,7 +193,7 @@ impl ChatTemplate {
         let source = source::prepare(source);
         let template = env.template_from_str(&source).map_err(|e| refused(reason(&e)))?;
         let mut out = Bounded(Vec::new());
-        match template.render_captured_to(Value::from(Serde(context)), &mut out) {
+        match template.render_captured_to(dict::value(context), &mut out) {
             Ok(_) => {}
             Err(_) if out.0.len() > OUTPUT_LIMIT => {
                 return Err(refused(format!("it writes more than {} MiB", OUTPUT_LIMIT >> 20)));
