@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
-use super::dialect::Dialect;
+use super::answer::{Dialect, Parser, Piece};
 use super::info::{ModelInfo, describe};
-use super::parser::{Parser, Piece};
 use super::sampler::{Sampler, best_logprobs};
 use super::stop::StopMatcher;
 use super::{Error, Event, Finish, Prompt, Request, Timings, Usage};

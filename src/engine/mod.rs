@@ -1,11 +1,9 @@
 //! From a request to a stream of events: loading, sampling, stop rules, context policy.
 
-mod call_body;
-mod dialect;
+mod answer;
 mod error;
 mod generate;
 mod info;
-mod parser;
 mod request;
 mod sampler;
 mod stop;

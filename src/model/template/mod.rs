@@ -25,9 +25,11 @@ use self::untrusted::StandIns;
 use super::{Checkpoint, Error, Tokenizer};
 use crate::weights::Metadata;
 
-/// What a template may cost: one for an instruction, and one for 64 bytes that it makes. Real ones take thousands; a
-/// runaway loop ends here, after about a second and within 256 MB.
-const FUEL: u64 = 4_000_000;
+/// What a template may cost: one for an instruction, and one for 64 bytes that it makes. Real ones take thousands, and
+/// some go with the square of the messages; a runaway loop ends here, after a second or two and within 512 MB.
+const FUEL: u64 = 8_000_000;
+/// More of it for each byte of a long conversation, up to as much again four times.
+const FUEL_PER_BYTE: u64 = 16;
 /// Bytes that a template may write.
 const OUTPUT_LIMIT: usize = 16 << 20;
 /// Nested blocks and calls; a macro counts for several. It must fit the engine's thread.
@@ -189,6 +191,8 @@ impl ChatTemplate {
     fn render_source(&self, source: &str, context: &Json, now: u64) -> Result<String, Error> {
         let refused = |reason: String| Error::Template { file: self.file.clone(), reason };
         let mut env = environment();
+        let more = (context.to_string().len() as u64).saturating_mul(FUEL_PER_BYTE).min(4 * FUEL);
+        env.set_fuel(Some(FUEL + more));
         env.add_function("strftime_now", move |format: &str| clock::strftime(format, now));
         let source = source::prepare(source);
         let template = env.template_from_str(&source).map_err(|e| refused(reason(&e)))?;
@@ -275,7 +279,6 @@ fn environment() -> Environment<'static> {
     if let Ok(syntax) = syntax {
         env.set_syntax(syntax);
     }
-    env.set_fuel(Some(FUEL));
     env.set_recursion_limit(RECURSION);
     env.set_unknown_method_callback(python::method);
     env.set_formatter(|out, _, value| {
