@@ -115,6 +115,7 @@ fn a_call_s_arguments_come_as_an_object_or_as_text() {
     assert_eq!(text(&format!("{{% for k, v in {call}.items() %}}{{{{ k }}}}={{{{ v }}}}{{% endfor %}}")), "a=1");
     assert_eq!(text(&format!("{{{{ 'x' + {call} }}}}")), "x{\"a\":1}");
     assert_eq!(text("{{ messages[0].thinking ~ messages[0].reasoning ~ messages[0].reasoning_content }}"), "rrr");
+    assert_eq!(text("{% for t in tools %}x{% endfor %}ok"), "ok");
     assert_eq!(text("{{ tools is none }}{{ enable_thinking is defined }}{{ reasoning_effort }}"), "TrueFalse");
 }
 

@@ -166,14 +166,16 @@ impl ChatTemplate {
         context["bos_token"] = piece(tokenizer.bos()).into();
         context["eos_token"] = piece(tokenizer.eos()).into();
         let now = now();
-        let rendered = self.render_source(source, &context, now).or_else(|error| {
-            // Most templates take a call's arguments as an object, some only as the text that the API has.
-            if arguments_as_text(&mut context["messages"]) {
-                self.render_source(source, &context, now)
-            } else {
-                Err(error)
+        // Most templates take a call's arguments as an object, some only as the text that the API has; and some that
+        // were written for tools fail where these are `None`, as transformers has it, but not where there is no word
+        // of them.
+        let mut rendered = self.render_source(source, &context, now);
+        for otherwise in [arguments_as_text, without_none] {
+            if rendered.is_err() && otherwise(&mut context) {
+                rendered = self.render_source(source, &context, now).or(rendered);
             }
-        })?;
+        }
+        let rendered = rendered?;
         let (text, untrusted) = stand_ins.take(rendered);
         Ok(Rendered { text, untrusted })
     }
@@ -259,10 +261,18 @@ fn context(mut messages: Json, options: &TemplateOptions) -> Json {
     context
 }
 
+/// Takes away the variables that are `None`; whether there were any.
+fn without_none(context: &mut Json) -> bool {
+    let Some(variables) = context.as_object_mut() else { return false };
+    let before = variables.len();
+    variables.retain(|_, value| !value.is_null());
+    variables.len() < before
+}
+
 /// Writes the arguments of tool calls as JSON text; whether there were any.
-fn arguments_as_text(messages: &mut Json) -> bool {
+fn arguments_as_text(context: &mut Json) -> bool {
     let mut any = false;
-    for message in messages.as_array_mut().into_iter().flatten() {
+    for message in context["messages"].as_array_mut().into_iter().flatten() {
         for call in message.get_mut("tool_calls").and_then(Json::as_array_mut).into_iter().flatten() {
             if let Some(arguments) = call.pointer_mut("/function/arguments").filter(|a| a.is_object()) {
                 *arguments = arguments.to_string().into();

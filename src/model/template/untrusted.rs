@@ -45,25 +45,23 @@ impl StandIns {
 
     /// `text` with stand-ins, if it spells a control token, or ends in what a template could make one of.
     fn marked(&self, text: &str) -> Option<String> {
-        let mut places: Vec<usize> = Vec::new();
-        for control in &self.controls {
-            let first = control.chars().next().map_or(1, char::len_utf8);
-            let mut at = 0;
-            while let Some(found) = text[at..].find(control.as_str()) {
-                places.push(at + found);
-                at += found + first;
-            }
-            let begun = control.char_indices().skip(1).map(|(end, _)| &control[..end]);
-            places.extend(begun.filter(|begun| text.ends_with(begun)).map(|begun| text.len() - begun.len()));
+        let stand_in = |(at, c): (usize, char)| {
+            let (_, to) = self.pairs.iter().find(|(from, _)| *from == c)?;
+            let rest = &text[at..];
+            let spells = |control: &String| rest.starts_with(control.as_str()) || control.starts_with(rest);
+            self.controls.iter().any(spells).then_some((at, *to))
+        };
+        let mut places = text.char_indices().filter_map(stand_in).peekable();
+        places.peek()?;
+        let mut out = String::with_capacity(text.len() + 8);
+        let mut after = 0;
+        for (at, to) in places {
+            out.push_str(&text[after..at]);
+            out.push(to);
+            after = at + text[at..].chars().next().map_or(0, char::len_utf8);
         }
-        if places.is_empty() {
-            return None;
-        }
-        let out = text.char_indices().map(|(at, c)| match self.pairs.iter().find(|(from, _)| *from == c) {
-            Some((_, to)) if places.contains(&at) => *to,
-            _ => c,
-        });
-        Some(out.collect())
+        out.push_str(&text[after..]);
+        Some(out)
     }
 
     /// Puts the characters back; returns the text and the byte ranges that had a stand-in.
