@@ -17,6 +17,7 @@ mod rm;
 mod sampling;
 mod show;
 mod thinking;
+mod tokenize;
 mod tune;
 
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ enum Command {
     Rm(rm::Args),
     Ask(ask::Args),
     Chat(chat::Args),
+    Tokenize(tokenize::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -96,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Rm(args) => rm::run(&args, &settings),
         Command::Ask(args) => ask::run(&args, &settings),
         Command::Chat(args) => chat::run(&args, settings),
+        Command::Tokenize(args) => tokenize::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -38,14 +38,19 @@ pub fn load(name: &str, settings: &Settings) -> Result<Loaded> {
     load_local(find(name, settings)?, settings)
 }
 
-/// Loads the named model; without a name the configured one; without that the one that came last;
-/// and on a machine that has none the guide, which says so.
-pub fn load_chosen(name: Option<&str>, settings: &Settings) -> Result<Loaded> {
-    if let Some(name) = name.or(settings.text("model")) {
-        return load(name, settings);
+/// The named model; without a name the configured one; without that the one that came last, which on a
+/// machine that has none is the guide.
+pub fn find_chosen(name: Option<&str>, settings: &Settings) -> Result<LocalModel> {
+    match name.or(settings.text("model")) {
+        Some(name) => find(name, settings),
+        None => Ok(Store::new(&settings.paths.hf_cache).list()?.remove(0)),
     }
-    let model = Store::new(&settings.paths.hf_cache).list()?.remove(0);
-    let fallback = model.name == guide::NAME;
+}
+
+/// Loads the model that [`find_chosen`] finds; where it falls back to the guide, that is said.
+pub fn load_chosen(name: Option<&str>, settings: &Settings) -> Result<Loaded> {
+    let model = find_chosen(name, settings)?;
+    let fallback = name.or(settings.text("model")).is_none() && model.name == guide::NAME;
     let loaded = load_local(model, settings)?;
     if fallback {
         output::note(

@@ -51,6 +51,17 @@ fn is_part_of_folder(file: &str) -> bool {
     kept.contains(&file) || (file.ends_with(".safetensors") && !file.contains('/') && !file.starts_with("consolidated"))
 }
 
+/// What older repositories have instead of `tokenizer.json`.
+const OLDER_TOKENIZERS: &[&str] = &[
+    "tokenizer.model",
+    "spiece.model",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "added_tokens.json",
+    "rwkv_vocab_v20230424.txt",
+];
+
 /// The files of `all` to pull: the GGUF file (or parts) that `tag` names, the best known
 /// quantization without one, or the safetensors set.
 pub fn choose(repo: &str, all: &[String], tag: Option<&str>) -> Result<Vec<String>, Error> {
@@ -91,7 +102,8 @@ pub fn choose(repo: &str, all: &[String], tag: Option<&str>) -> Result<Vec<Strin
             _ => Err(Error::Ambiguous { repo: repo.to_owned(), choices: choices() }),
         };
     }
-    let folder: Vec<String> = all.iter().filter(|f| is_part_of_folder(f)).cloned().collect();
+    let is_tokenizer = |f: &str| OLDER_TOKENIZERS.contains(&f) && !all.iter().any(|f| f == "tokenizer.json");
+    let folder: Vec<String> = all.iter().filter(|f| is_part_of_folder(f) || is_tokenizer(f)).cloned().collect();
     let whole = folder.iter().any(|f| f == "config.json") && folder.iter().any(|f| f.ends_with(".safetensors"));
     if whole { Ok(folder) } else { Err(Error::NoModel { repo: repo.to_owned() }) }
 }
@@ -120,6 +132,9 @@ mod tests {
         assert_eq!(pick(&parts, Some("Q8_0")).unwrap(), parts);
         let folder = ["config.json", "model.safetensors", "consolidated.safetensors", "x.bin", "tokenizer.json"];
         assert_eq!(pick(&folder, None).unwrap(), ["config.json", "model.safetensors", "tokenizer.json"]);
+        let older = ["config.json", "model.safetensors", "tokenizer.model", "vocab.txt"];
+        assert_eq!(pick(&older, None).unwrap(), older);
+        assert_eq!(pick(&[&older[..], &["tokenizer.json"]].concat(), None).unwrap().len(), 3);
         assert!(matches!(pick(&["README.md"], None), Err(Error::NoModel { .. })));
     }
 }

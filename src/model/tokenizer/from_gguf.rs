@@ -1,143 +1,240 @@
-//! GGUF's `tokenizer.ggml.*` keys as a tokenizer of the `tokenizers` crate.
+//! GGUF's `tokenizer.ggml.*` keys as a tokenizer.
 //!
-//! Keys: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#tokenizer>. Pre-tokenizer
-//! patterns are named by `tokenizer.ggml.pre`; they are those of the models' own `tokenizer.json`.
+//! Keys: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#tokenizer>; those that the page lacks are as
+//! llama.cpp writes them (`gguf-py/gguf/constants.py`).
 
 use std::collections::BTreeSet;
 
-use tokenizers::models::bpe::{BPE, Merges, Vocab};
-use tokenizers::normalizers::{Prepend, Replace, Sequence as Normalizers};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, SplitDelimiterBehavior};
+use tokenizers::AddedToken;
+use tokenizers::models::bpe::Vocab;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 
-use super::{Spelling, Tokenizer};
+use super::Tokenizer;
+use super::bpe::Merges;
+use super::charsmap::CharsMap;
+use super::detokenizer::{Spelling, unescape};
+use super::models::Model;
+use super::patterns::{Spaces, Splitter, pre_tokenizer};
+use super::sentence_piece::{Algorithm, Normalization, ScoredToken, SentencePiece, TokenKind};
+use super::trie::Trie;
 use crate::model::Error;
 use crate::weights::{Metadata, Value};
 
-/// `tokenizer.ggml.token_type`.
-mod token_type {
-    pub const UNKNOWN: i64 = 2;
-    pub const CONTROL: i64 = 3;
-    pub const USER_DEFINED: i64 = 4;
-}
-
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const FALCON_PUNCTUATION: &str = r"[\p{P}\$\+<=>\^~\|`]+";
-const DIGIT: &str = r"\p{N}";
-const THREE_DIGITS: &str = r"[0-9][0-9][0-9]";
-
-/// The patterns that cut a text into words, applied one after the other.
-fn patterns(pre: &str) -> Option<&'static [&'static str]> {
-    Some(match pre {
-        "default" | "gpt-2" | "gpt2" | "olmo" | "phi-2" | "jina-en" | "jina-es" | "jina-de" | "mpt" | "dbrx" => &[GPT2],
-        "llama-bpe" | "llama3" | "llama-v3" | "falcon3" | "smaug-bpe" | "pixtral" => &[LLAMA3],
-        "qwen2" | "deepseek-r1-qwen" | "megrez" | "stablelm2" | "hunyuan" => &[QWEN2],
-        "tekken" => &[TEKKEN],
-        "falcon" => &[FALCON_PUNCTUATION, GPT2, THREE_DIGITS],
-        "starcoder" | "refact" | "command-r" | "smollm" | "codeshell" | "exaone" | "minerva-7b" => &[DIGIT, GPT2],
-        _ => return None,
-    })
-}
-
 pub(super) fn convert(metadata: &Metadata, file: &str) -> Result<Tokenizer, Error> {
     let wrong = |reason: String| Error::Tokenizer { file: file.to_owned(), reason };
-    let failed = |e: tokenizers::Error| wrong(e.to_string());
-    let key = |name: &str| format!("tokenizer.ggml.{name}");
-    let kind = metadata.str(&key("model")).ok_or_else(|| wrong("the file carries no tokenizer".to_owned()))?;
-    let tokens: Vec<&str> = metadata
-        .array(&key("tokens"))
-        .ok_or_else(|| wrong("metadata has no tokenizer.ggml.tokens".to_owned()))?
-        .iter()
-        .map(|t| t.as_str().ok_or_else(|| wrong("tokenizer.ggml.tokens holds something other than text".to_owned())))
-        .collect::<Result<_, _>>()?;
-    let types: Vec<i64> =
-        metadata.array(&key("token_type")).unwrap_or_default().iter().map(|t| t.as_i64().unwrap_or(1)).collect();
-    let type_of = |id: usize| types.get(id).copied().unwrap_or(1);
-    let vocab: Vocab = tokens.iter().enumerate().map(|(id, t)| ((*t).to_owned(), id as u32)).collect();
-    let id = |name: &str| metadata.u64(&key(name)).map(|id| id as u32).filter(|id| (*id as usize) < tokens.len());
-
-    let (mut inner, spelling, adds_bos) = match kind {
-        "gpt2" => {
-            let pre = metadata.str(&key("pre")).unwrap_or("default");
-            let patterns = patterns(pre)
-                .ok_or_else(|| wrong(format!("pre-tokenizer {pre:?} is not known to this version of oai")))?;
-            let merges = metadata
-                .array(&key("merges"))
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|m| m.as_str()?.split_once(' '))
-                .map(|(a, b)| (a.to_owned(), b.to_owned()))
-                .collect();
-            // Llama 3 takes a word that is in the vocabulary whole, whatever the merges say.
-            let whole_words = patterns == [LLAMA3] || patterns == [TEKKEN];
-            let bpe = BPE::builder().vocab_and_merges(vocab, merges).ignore_merges(whole_words);
-            let mut inner = tokenizers::Tokenizer::new(bpe.build().map_err(failed)?);
-            let mut steps: Vec<PreTokenizerWrapper> = Vec::new();
-            for pattern in patterns {
-                let pattern = SplitPattern::Regex((*pattern).to_owned());
-                steps.push(Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(failed)?.into());
-            }
-            steps.push(ByteLevel::new(false, true, false).into());
-            inner.with_pre_tokenizer(Some(PreTokenizers::new(steps)));
-            (inner, Spelling::ByteLevel, patterns == [LLAMA3] || patterns == [TEKKEN])
-        }
-        "llama" => {
-            let scores = metadata.array(&key("scores")).unwrap_or_default();
-            let bpe = BPE::builder()
-                .vocab_and_merges(vocab.clone(), merges_by_score(&tokens, scores, &vocab))
-                .byte_fallback(true)
-                .fuse_unk(true);
-            let bpe = match id("unknown_token_id") {
-                Some(unknown) => bpe.unk_token(tokens[unknown as usize].to_owned()),
-                None => bpe,
-            };
-            let mut inner = tokenizers::Tokenizer::new(bpe.build().map_err(failed)?);
-            let mut steps = Vec::new();
-            if metadata.bool(&key("add_space_prefix")).unwrap_or(true) {
-                steps.push(Prepend::new("▁".to_owned()).into());
-            }
-            steps.push(Replace::new(" ", "▁").map_err(failed)?.into());
-            inner.with_normalizer(Some(Normalizers::new(steps))).map_err(failed)?;
-            (inner, Spelling::SentencePiece, true)
-        }
-        other => return Err(wrong(format!("tokenizer model {other:?} is not supported (gpt2 and llama are)"))),
-    };
-
-    let added = |wanted: fn(i64) -> bool, special: bool| -> Vec<AddedToken> {
-        let chosen = tokens.iter().enumerate().filter(|(id, text)| wanted(type_of(*id)) && !text.is_empty());
-        chosen.map(|(_, text)| AddedToken::from(*text, special).normalized(false)).collect()
-    };
-    inner.add_special_tokens(added(|t| t == token_type::CONTROL || t == token_type::UNKNOWN, true)).map_err(failed)?;
-    inner.add_tokens(added(|t| t == token_type::USER_DEFINED, false)).map_err(failed)?;
-
-    let around = (
-        metadata.bool(&key("add_bos_token")).unwrap_or(adds_bos),
-        metadata.bool(&key("add_eos_token")).unwrap_or(false),
-    );
-    let ends: BTreeSet<u32> = ["eos_token_id", "eot_token_id", "eom_token_id"].iter().filter_map(|n| id(n)).collect();
-    Ok(Tokenizer::new(inner, spelling, id("bos_token_id"), id("eos_token_id"), Some(around), ends))
+    let keys = Keys { metadata };
+    let kind = keys.str("model").ok_or_else(|| wrong("the file carries no tokenizer".to_owned()))?;
+    let tokens = keys.tokens().map_err(wrong)?;
+    match kind {
+        "gpt2" | "gemma4" | "whitespace" => byte_level(&keys, kind, tokens),
+        "llama" => sentence_piece(&keys, Algorithm::Bpe, tokens),
+        "t5" => sentence_piece(&keys, Algorithm::Unigram, tokens),
+        "bert" => word_piece(&keys, tokens),
+        "rwkv" => rwkv(&keys, tokens),
+        other => Err(format!(
+            "tokenizer model {other:?} is not supported (gpt2, gemma4, whitespace, llama, t5, bert and rwkv are)"
+        )),
+    }
+    .map_err(wrong)
 }
 
-/// SentencePiece BPE joins the pair whose whole scores best. The same as merges: every way to cut
-/// a token in two that are tokens themselves, in the order of the whole's score.
-fn merges_by_score(tokens: &[&str], scores: &[Value], vocab: &Vocab) -> Merges {
-    let score = |id: u32| scores.get(id as usize).and_then(Value::as_f32).unwrap_or(0.0);
-    let mut merges: Vec<(f32, u32, u32, u32)> = Vec::new();
-    for (whole, token) in tokens.iter().enumerate() {
-        for (cut, _) in token.char_indices().skip(1) {
-            if let (Some(left), Some(right)) = (vocab.get(&token[..cut]), vocab.get(&token[cut..])) {
-                merges.push((score(whole as u32), whole as u32, *left, *right));
-            }
-        }
+/// The tokenizer's keys.
+struct Keys<'a> {
+    metadata: &'a Metadata,
+}
+
+impl<'a> Keys<'a> {
+    fn str(&self, name: &str) -> Option<&'a str> {
+        self.metadata.str(&format!("tokenizer.ggml.{name}"))
     }
-    merges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2, a.3).cmp(&(b.1, b.2, b.3))));
-    let text = |id: u32| tokens[id as usize].to_owned();
-    merges.into_iter().map(|(_, _, left, right)| (text(left), text(right))).collect()
+
+    fn bool(&self, name: &str) -> Option<bool> {
+        self.metadata.bool(&format!("tokenizer.ggml.{name}"))
+    }
+
+    fn array(&self, name: &str) -> Option<&'a [Value]> {
+        self.metadata.array(&format!("tokenizer.ggml.{name}"))
+    }
+
+    /// The vocabulary; an empty token gets a name that no text has.
+    fn tokens(&self) -> Result<Vec<ScoredToken>, String> {
+        let texts = self.array("tokens").ok_or("metadata has no tokenizer.ggml.tokens")?;
+        let scores = self.array("scores").unwrap_or_default();
+        let kinds = self.array("token_type").unwrap_or_default();
+        let token = |(i, text): (usize, &Value)| {
+            let text = text.as_str().ok_or("tokenizer.ggml.tokens holds something other than text")?;
+            let score = scores.get(i).and_then(|s| s.as_f32().or_else(|| s.as_i64().map(|s| s as f32)));
+            let kind = kinds.get(i).and_then(Value::as_i64).map_or(TokenKind::Normal, TokenKind::from_number);
+            Ok(ScoredToken {
+                text: if text.is_empty() { format!("[EMPTY_{i}]") } else { text.to_owned() },
+                score: score.unwrap_or(0.0),
+                kind: if text.is_empty() { TokenKind::Unused } else { kind },
+            })
+        };
+        texts.iter().enumerate().map(token).collect()
+    }
+
+    /// The token that `NAME_token_id` names, if there is one of that number.
+    fn id(&self, name: &str, tokens: usize) -> Option<u32> {
+        let id = self.metadata.u64(&format!("tokenizer.ggml.{name}_token_id"))?;
+        u32::try_from(id).ok().filter(|id| (*id as usize) < tokens)
+    }
+
+    /// Completes `tokenizer`: what is put around a text (`defaults` say whether BOS and EOS are) and what ends a turn.
+    fn finish(&self, mut tokenizer: Tokenizer, defaults: (bool, bool)) -> Tokenizer {
+        let id = |name: &str| self.id(name, tokenizer.vocab_size());
+        let (bos, eos) = (id("bos"), id("eos"));
+        let ends: BTreeSet<u32> = ["eos", "eot", "eom"].iter().filter_map(|name| id(name)).collect();
+        let put = |flag: &str, default: bool, id: Option<u32>| {
+            id.filter(|_| self.bool(flag).unwrap_or(default)).into_iter().collect::<Vec<u32>>()
+        };
+        tokenizer.around = (put("add_bos_token", defaults.0, bos), put("add_eos_token", defaults.1, eos));
+        tokenizer.begins_template = true;
+        (tokenizer.bos, tokenizer.eos) = (bos, eos);
+        tokenizer.ends.extend(ends);
+        tokenizer
+    }
+
+    /// Tokens that are found in the text before all else. White space beside some is part of them: the files do
+    /// not say, so it goes by the names of the models, as in llama.cpp.
+    fn added(&self, tokens: &[ScoredToken]) -> Vec<(u32, AddedToken)> {
+        let name = self.metadata.str("general.name").unwrap_or_default().to_lowercase();
+        let architecture = self.metadata.str("general.architecture").unwrap_or_default();
+        let pre = self.str("pre").unwrap_or_default();
+        let strips_mask = ["jina-v2-de", "jina-v2-es", "jina-v2-code"].contains(&pre)
+            || ["nomic-bert-moe", "jina-bert-v3"].contains(&architecture);
+        let phi_3 = name.contains("phi-3") || name.contains("phi3");
+        let modern_bert = name.contains("modern-bert");
+        let token = |(token, id): (&ScoredToken, u32)| {
+            let text = token.text.as_str();
+            let special = match token.kind {
+                TokenKind::Control | TokenKind::Unknown => true,
+                TokenKind::UserDefined => false,
+                _ => return None,
+            };
+            let added = AddedToken::from(text, special).normalized(false);
+            let added = added.lstrip(strips_mask && text == "<mask>" || modern_bert && text == "[MASK]");
+            Some((id, added.rstrip(phi_3 && !["<unk>", "<s>", "<|endoftext|>"].contains(&text))))
+        };
+        tokens.iter().zip(0..).filter_map(token).collect()
+    }
+}
+
+fn pieces(tokens: Vec<ScoredToken>) -> Vec<Option<String>> {
+    tokens.into_iter().map(|token| Some(token.text)).collect()
+}
+
+fn byte_level(keys: &Keys, kind: &str, tokens: Vec<ScoredToken>) -> Result<Tokenizer, String> {
+    let name = if kind == "gpt2" { keys.str("pre").unwrap_or("default") } else { kind };
+    let row =
+        pre_tokenizer(name).ok_or_else(|| format!("pre-tokenizer {name:?} is not known to this version of oai"))?;
+    let merges = keys.array("merges").unwrap_or_default();
+    if merges.is_empty() && name != "kimi-k2" {
+        return Err("metadata has no tokenizer.ggml.merges".to_owned());
+    }
+    // What text can become; in a vocabulary of bytes there is nothing else.
+    let is_text = |token: &ScoredToken| token.kind.is_text() || token.kind == TokenKind::Byte;
+    let known = tokens.iter().zip(0..).filter(|(t, _)| is_text(t)).map(|(t, id)| (t.text.as_str(), id));
+    let merges = Merges::new(
+        known,
+        merges.iter().filter_map(Value::as_str),
+        row.whole_words,
+        row.spaces == Spaces::Underscores,
+        None,
+    );
+    let model = Model::Bytes {
+        splitter: Splitter::new(row.patterns)?,
+        merges,
+        spaces: row.spaces,
+        lowercase: keys.bool("normalizer.lowercase").unwrap_or(false),
+    };
+    let spelling = match row.spaces {
+        Spaces::Bytes => Spelling::ByteLevel,
+        Spaces::Underscores | Spaces::Dropped => Spelling::SentencePiece { strip: false },
+    };
+    let added = keys.added(&tokens);
+    let mut tokenizer = keys.finish(Tokenizer::own(model, spelling, pieces(tokens), added)?, row.around);
+    // Early files of Gemma 4 say no, and the model was trained otherwise.
+    if name == "gemma4" {
+        tokenizer.around.0 = tokenizer.bos.into_iter().collect();
+    }
+    Ok(tokenizer)
+}
+
+fn sentence_piece(keys: &Keys, algorithm: Algorithm, tokens: Vec<ScoredToken>) -> Result<Tokenizer, String> {
+    let of_kind = || tokens.iter().position(|token| token.kind == TokenKind::Unknown).map(|id| id as u32);
+    let unknown = keys.id("unknown", tokens.len()).or_else(of_kind);
+    let space_prefix = keys.bool("add_space_prefix").unwrap_or(algorithm == Algorithm::Bpe);
+    let charsmap = match keys.array("precompiled_charsmap") {
+        Some(bytes) if !bytes.is_empty() => {
+            Some(CharsMap::new(&bytes.iter().map(|b| b.as_i64().unwrap_or(0) as u8).collect::<Vec<u8>>())?)
+        }
+        _ => None,
+    };
+    let merge_spaces = algorithm == Algorithm::Unigram && keys.bool("remove_extra_whitespaces").unwrap_or(false);
+    let normalization = Normalization { charsmap, space_prefix, merge_spaces };
+    let model = SentencePiece::new(&tokens, algorithm, unknown, normalization);
+    let added = keys.added(&tokens);
+    let spelling = Spelling::SentencePiece { strip: space_prefix };
+    let tokenizer = Tokenizer::own(Model::SentencePiece { model, prefix_each: true }, spelling, pieces(tokens), added)?;
+    Ok(keys.finish(tokenizer, (algorithm == Algorithm::Bpe, algorithm == Algorithm::Unigram)))
+}
+
+/// GGUF marks the tokens that begin a word by `▁`; BERT marks the others by `##`.
+fn word_piece(keys: &Keys, mut tokens: Vec<ScoredToken>) -> Result<Tokenizer, String> {
+    for token in tokens.iter_mut().filter(|token| token.kind.is_text()) {
+        token.text = match token.text.strip_prefix('▁') {
+            Some(word) => word.to_owned(),
+            None => format!("##{}", token.text),
+        };
+    }
+    let id = |name: &str, default: u32| {
+        keys.id(name, tokens.len()).or(Some(default).filter(|id| (*id as usize) < tokens.len()))
+    };
+    let unknown = id("unknown", 100).ok_or("its vocabulary has no unknown token")?;
+    let around = (
+        id("cls", 101).or(id("bos", 101)).into_iter().collect(),
+        keys.id("seperator", tokens.len()).or(id("separator", 102)).into_iter().collect(),
+    );
+    let lowercase = keys.bool("normalizer.lowercase").unwrap_or(true);
+    let strip_accents = keys.bool("normalizer.strip_accents").unwrap_or(lowercase);
+    let inner = bert(&tokens, unknown, lowercase, Some(strip_accents))?;
+    let added = keys.added(&tokens);
+    let spelling = Spelling::Words { joins: Some("##".to_owned()), tidy: true };
+    let mut tokenizer = keys
+        .finish(Tokenizer::own(Model::WordPiece(Box::new(inner)), spelling, pieces(tokens), added)?, (false, false));
+    tokenizer.around = around;
+    Ok(tokenizer)
+}
+
+/// BERT's steps for a vocabulary in BERT's own spelling.
+pub(super) fn bert(
+    tokens: &[ScoredToken],
+    unknown: u32,
+    lowercase: bool,
+    strip_accents: Option<bool>,
+) -> Result<tokenizers::Tokenizer, String> {
+    let vocab = tokens.iter().zip(0..).filter(|(t, id)| t.kind.is_text() || *id == unknown);
+    let model = WordPiece::builder()
+        .vocab(vocab.map(|(t, id)| (t.text.clone(), id)).collect::<Vocab>())
+        .unk_token(tokens[unknown as usize].text.clone())
+        .build()
+        .map_err(|e| e.to_string())?;
+    let mut inner = tokenizers::Tokenizer::new(model);
+    inner
+        .with_normalizer(Some(BertNormalizer::new(true, true, strip_accents, lowercase)))
+        .map_err(|e| e.to_string())?;
+    inner.with_pre_tokenizer(Some(BertPreTokenizer));
+    Ok(inner)
+}
+
+fn rwkv(keys: &Keys, tokens: Vec<ScoredToken>) -> Result<Tokenizer, String> {
+    let bytes: Vec<Vec<u8>> = tokens.iter().map(|token| unescape(&token.text)).collect();
+    let known = tokens.iter().zip(&bytes).zip(0..).filter(|((token, _), _)| token.kind == TokenKind::Normal);
+    let trie = Trie::new(known.map(|((_, bytes), id)| (bytes.as_slice(), id)).collect());
+    let model = Model::Longest { trie, unknown: keys.id("unknown", tokens.len()) };
+    let added = keys.added(&tokens);
+    Ok(keys.finish(Tokenizer::own(model, Spelling::Escaped, pieces(tokens), added)?, (false, false)))
 }

@@ -1,19 +1,33 @@
-//! Text to tokens and back, from `tokenizer.json` or from GGUF metadata.
+//! Text to tokens and back, from `tokenizer.json`, the older files of a folder, or GGUF metadata.
 
+mod added;
+mod bpe;
+mod charsmap;
 mod detokenizer;
+mod from_folder;
 mod from_gguf;
+mod hugging_face;
+mod models;
+mod patterns;
+mod rwkv_file;
+mod sentence_piece;
+mod sentence_piece_file;
+mod trie;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Mutex;
 
-use serde_json::Value as Json;
+use tokenizers::AddedToken;
 
 pub use detokenizer::Detokenizer;
 
+use self::added::{Matcher, overlaps};
+use self::detokenizer::Spelling;
+use self::hugging_face::HuggingFace;
+use self::models::Model;
 use super::{Checkpoint, Error};
-use crate::weights::Metadata;
+use crate::weights::{Bytes, Gguf, Metadata, Source};
 
 /// Texts of control tokens that end a turn, whatever else a file declares (the list that llama.cpp
 /// goes by: many files name only one of two).
@@ -31,15 +45,6 @@ const END_TEXTS: &[&str] = &[
     "<end_of_utterance>",
 ];
 
-/// How the text of a token is written in the vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spelling {
-    /// Each character stands for a byte (GPT-2).
-    ByteLevel,
-    /// `▁` is a space, `<0x0A>` a byte (SentencePiece).
-    SentencePiece,
-}
-
 /// What a token is besides its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Added {
@@ -51,16 +56,23 @@ enum Added {
 
 /// A tokenizer.
 pub struct Tokenizer {
-    /// Behind a lock because how it treats special tokens is a state of it.
-    inner: Mutex<tokenizers::Tokenizer>,
+    encoder: Encoder,
     spelling: Spelling,
-    added: std::collections::HashMap<u32, Added>,
+    added: HashMap<u32, Added>,
     pieces: Vec<Option<String>>,
     bos: Option<u32>,
     eos: Option<u32>,
-    /// Whether BOS and EOS are put around a text; `None` when a post-processor does it.
-    around: Option<(bool, bool)>,
+    /// What is put before and after a text, as the model was trained.
+    around: (Vec<u32>, Vec<u32>),
+    /// Whether BOS belongs before a rendered template that does not write it.
+    begins_template: bool,
     ends: BTreeSet<u32>,
+}
+
+enum Encoder {
+    /// Added tokens first, and the text between them by a model.
+    Own(Matcher, Model),
+    HuggingFace(HuggingFace),
 }
 
 impl Tokenizer {
@@ -72,97 +84,104 @@ impl Tokenizer {
         }
     }
 
+    /// The tokenizer of what `source` names; a folder or file without weights will do.
+    pub fn from_source(source: &Source) -> Result<Tokenizer, Error> {
+        match source {
+            Source::Path(path) if path.is_dir() => Tokenizer::from_folder(path),
+            Source::Path(path) => {
+                let gguf = Gguf::open(path)?;
+                Tokenizer::from_gguf(&gguf.metadata, &gguf.file)
+            }
+            Source::Embedded { name, bytes } => {
+                let gguf = Gguf::from_bytes(Bytes::from_static(bytes), name)?;
+                Tokenizer::from_gguf(&gguf.metadata, &gguf.file)
+            }
+        }
+    }
+
     /// Converts the `tokenizer.ggml.*` keys of a GGUF file.
     pub fn from_gguf(metadata: &Metadata, file: &str) -> Result<Tokenizer, Error> {
         from_gguf::convert(metadata, file)
     }
 
-    /// Reads `tokenizer.json`, and what ends a turn from the files beside it.
+    /// Reads `tokenizer.json` or an older form of it, and what ends a turn from the files beside it.
     pub fn from_folder(folder: &Path) -> Result<Tokenizer, Error> {
-        let file = folder.join("tokenizer.json");
-        let wrong = |reason: String| Error::Tokenizer { file: file.display().to_string(), reason };
-        let text = std::fs::read_to_string(&file)
-            .map_err(|e| wrong(format!("cannot read it ({e}); a model folder needs its tokenizer.json")))?;
-        let json: Json = serde_json::from_str(&text).map_err(|e| wrong(format!("it is not JSON ({e})")))?;
-        let inner: tokenizers::Tokenizer = text.parse().map_err(|e| wrong(format!("{e}")))?;
-        let spelling = if json["decoder"].to_string().contains("ByteLevel") {
-            Spelling::ByteLevel
-        } else {
-            Spelling::SentencePiece
-        };
-        let beside = |name: &str| -> Json {
-            let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-            serde_json::from_str(&text).unwrap_or(Json::Null)
-        };
-        let settings = beside("tokenizer_config.json");
-        let id = |key: &str| {
-            let text = settings[key].as_str().or(settings[key]["content"].as_str())?;
-            inner.token_to_id(text)
-        };
-        let (bos, eos) = (id("bos_token"), id("eos_token"));
-        let mut ends: BTreeSet<u32> = eos.into_iter().collect();
-        for name in ["config.json", "generation_config.json"] {
-            match &beside(name)["eos_token_id"] {
-                Json::Array(ids) => ends.extend(ids.iter().filter_map(Json::as_u64).map(|id| id as u32)),
-                id => ends.extend(id.as_u64().map(|id| id as u32)),
-            }
-        }
-        Ok(Tokenizer::new(inner, spelling, bos, eos, None, ends))
+        from_folder::open(folder)
     }
 
-    fn new(
-        inner: tokenizers::Tokenizer,
+    /// A tokenizer of our own models. `pieces` are in the order of the ids, `added` are those of them that are
+    /// taken from the text before all else.
+    fn own(
+        model: Model,
         spelling: Spelling,
-        bos: Option<u32>,
-        eos: Option<u32>,
-        around: Option<(bool, bool)>,
-        mut ends: BTreeSet<u32>,
-    ) -> Tokenizer {
-        let mut added = std::collections::HashMap::new();
-        for (id, token) in inner.get_added_tokens_decoder() {
-            if token.special && END_TEXTS.contains(&token.content.as_str()) {
-                ends.insert(id);
-            }
-            added.insert(id, if token.special { Added::Special } else { Added::Plain });
-        }
-        let size = inner.get_vocab_size(true) as u32;
-        let pieces = (0..size).map(|id| inner.id_to_token(id)).collect();
-        Tokenizer { inner: Mutex::new(inner), spelling, added, pieces, bos, eos, around, ends }
+        pieces: Vec<Option<String>>,
+        added: Vec<(u32, AddedToken)>,
+    ) -> Result<Tokenizer, String> {
+        let kind = |token: &AddedToken| if token.special { Added::Special } else { Added::Plain };
+        let ends = |(id, token): &(u32, AddedToken)| {
+            (token.special && END_TEXTS.contains(&token.content.as_str())).then_some(*id)
+        };
+        Ok(Tokenizer {
+            spelling,
+            pieces,
+            bos: None,
+            eos: None,
+            around: (Vec::new(), Vec::new()),
+            begins_template: false,
+            ends: added.iter().filter_map(ends).collect(),
+            added: added.iter().map(|(id, token)| (*id, kind(token))).collect(),
+            encoder: Encoder::Own(
+                Matcher::new(added.into_iter().map(|(id, token)| (token.content.clone(), id, token)).collect())?,
+                model,
+            ),
+        })
     }
 
     /// Tokens of `text`. With `parse_special`, control tokens written in the text become control
     /// tokens; without it they are text like any other. With `around`, BOS and EOS are added as
     /// the model was trained with them.
     pub fn encode(&self, text: &str, parse_special: bool, around: bool) -> Result<Vec<u32>, Error> {
-        let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        inner.set_encode_special_tokens(!parse_special);
-        let by_post_processor = around && self.around.is_none();
-        let encoding =
-            inner.encode_fast(text, by_post_processor).map_err(|e| Error::Encode { reason: e.to_string() })?;
-        let mut ids = encoding.get_ids().to_vec();
-        if around && let Some((bos, eos)) = self.around {
-            if let Some(id) = self.bos.filter(|_| bos) {
-                ids.insert(0, id);
-            }
-            if let Some(id) = self.eos.filter(|_| eos) {
-                ids.push(id);
-            }
+        let everything = 0..text.len();
+        let untrusted = if parse_special { &[][..] } else { std::slice::from_ref(&everything) };
+        let mut ids = self.encode_between(text, untrusted)?;
+        if around {
+            ids.splice(0..0, self.around.0.iter().copied());
+            ids.extend_from_slice(&self.around.1);
         }
         Ok(ids)
     }
 
-    /// Tokens of a rendered chat template, which writes its control tokens as text. BOS is added
-    /// where GGUF metadata ask for it and the template did not write it.
-    /// Control tokens that are spelled in the byte ranges `untrusted` are to be text.
+    /// Tokens of a rendered chat template, which writes its control tokens as text. Where the text comes
+    /// from somebody else, in the byte ranges `untrusted`, the spelling of a control token is text.
+    /// BOS is added where GGUF metadata ask for it and the template did not write it.
     pub fn encode_rendered(&self, text: &str, untrusted: &[Range<usize>]) -> Result<Vec<u32>, Error> {
-        let _ = untrusted; // the helper `tokenizers` brings this
-        let mut ids = self.encode(text, true, false)?;
-        if let (Some((true, _)), Some(bos)) = (self.around, self.bos)
-            && ids.first() != Some(&bos)
+        let mut ids = self.encode_between(text, untrusted)?;
+        if let Some(bos) = self.around.0.first().filter(|_| self.begins_template)
+            && ids.first() != Some(bos)
         {
-            ids.insert(0, bos);
+            ids.insert(0, *bos);
         }
         Ok(ids)
+    }
+
+    fn encode_between(&self, text: &str, untrusted: &[Range<usize>]) -> Result<Vec<u32>, Error> {
+        let failed = |reason: String| Error::Encode { reason };
+        match &self.encoder {
+            Encoder::HuggingFace(inner) => inner.encode(text, untrusted).map_err(|e| failed(e.to_string())),
+            Encoder::Own(matcher, model) => {
+                let mut ids = Vec::new();
+                for piece in matcher.cut(text, |range| overlaps(untrusted, &range)) {
+                    match piece.id {
+                        Some(id) => ids.push(id),
+                        None => {
+                            let first = piece.range.start == 0;
+                            model.encode(&text[piece.range], first, &mut ids).map_err(failed)?;
+                        }
+                    }
+                }
+                Ok(ids)
+            }
+        }
     }
 
     /// Whether the token ends the answer.
@@ -187,27 +206,43 @@ impl Tokenizer {
         self.eos
     }
 
+    /// The token that is spelled so.
+    pub fn id(&self, piece: &str) -> Option<u32> {
+        self.pieces.iter().position(|p| p.as_deref() == Some(piece)).map(|id| id as u32)
+    }
+
     /// The token as the vocabulary spells it.
     pub fn piece(&self, id: u32) -> Option<&str> {
         self.pieces.get(id as usize)?.as_deref()
     }
 
-    /// The token that the vocabulary spells like this.
-    pub fn id(&self, piece: &str) -> Option<u32> {
-        let inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        inner.token_to_id(piece)
+    /// The bytes that the token stands for; control tokens, and tokens of vocabularies of words, as they are spelled.
+    pub fn token_bytes(&self, id: u32) -> Vec<u8> {
+        let piece = self.piece(id).unwrap_or_default();
+        if self.added.contains_key(&id) { piece.as_bytes().to_vec() } else { self.spelling.bytes(piece) }
     }
 
     /// Turns tokens into text as they come. `after` is the token before the first: after a control
-    /// token a SentencePiece text begins anew, without its leading space.
+    /// token a text begins anew, without the leading space that some vocabularies put there.
     pub fn stream(&self, after: Option<u32>) -> Detokenizer<'_> {
-        let begins = after.is_none_or(|id| self.is_control(id));
-        Detokenizer::new(self, begins && self.spelling == Spelling::SentencePiece)
+        Detokenizer::new(self, after.is_none_or(|id| self.is_control(id)), false)
     }
 
-    /// The text of `ids`.
+    /// The text of `ids`, without control tokens.
     pub fn decode(&self, ids: &[u32]) -> String {
-        let mut stream = self.stream(None);
+        self.text(ids, false)
+    }
+
+    /// The text of `ids` with control tokens as they are written, except those that [`Tokenizer::encode`]
+    /// puts around a text.
+    pub fn decode_with_control(&self, ids: &[u32]) -> String {
+        let (before, after) = &self.around;
+        let ids = ids.strip_prefix(before.as_slice()).unwrap_or(ids);
+        self.text(ids.strip_suffix(after.as_slice()).unwrap_or(ids), true)
+    }
+
+    fn text(&self, ids: &[u32], shows_control: bool) -> String {
+        let mut stream = Detokenizer::new(self, true, shows_control);
         let mut text: String = ids.iter().map(|id| stream.push(*id)).collect();
         text.push_str(&stream.finish());
         text
