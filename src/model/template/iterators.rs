@@ -58,7 +58,8 @@ impl Object for View {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.name, super::python::text(&Value::from(self.items.clone())))
+        let items = super::python::text(&Value::from(self.items.clone())).map_err(|_| fmt::Error)?;
+        write!(f, "{}({items})", self.name)
     }
 }
 

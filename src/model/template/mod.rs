@@ -296,7 +296,7 @@ fn environment() -> Environment<'static> {
         if !value.is_undefined() {
             match value.as_str() {
                 Some(text) => out.write_str(text)?,
-                None => out.write_str(&python::text(value))?,
+                None => out.write_str(&python::text(value)?)?,
             }
         }
         Ok(())
