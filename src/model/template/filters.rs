@@ -33,7 +33,6 @@ pub fn add(env: &mut Environment) {
     env.add_filter("striptags", minijinja_contrib::filters::striptags);
     env.add_filter("filesizeformat", minijinja_contrib::filters::filesizeformat);
     // What `source.rs` makes of operators that a filter can do as Python does.
-    env.add_filter("_iterated", iterated);
     env.add_filter("_percent", percent);
     env.add_filter("_plus", plus);
     for name in ["zip", "split", "lines", "bool", "chain"] {
@@ -242,18 +241,6 @@ fn length(value: &Value) -> Result<usize, Error> {
         Some(n) => Ok(n),
         None => Err(refused(format!("a {} has no length", value.kind()))),
     }
-}
-
-/// Jinja2 stops at `{% for x in none %}`; minijinja takes it for an empty list.
-fn iterated(value: Value) -> Result<Value, Error> {
-    if value.is_none() {
-        return Err(refused("None cannot be iterated over"));
-    }
-    // A loop over a generator knows its length as soon as it is asked.
-    if value.len().is_none() && value.kind() == ValueKind::Iterable {
-        return Ok(Value::from(value.try_iter()?.collect::<Vec<_>>()));
-    }
-    Ok(value)
 }
 
 /// `text % value`: a tuple's items, or the value itself.
