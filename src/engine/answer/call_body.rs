@@ -15,7 +15,7 @@ pub struct Call {
 pub fn calls(body: &str, tools: &[Json]) -> Option<Vec<Call>> {
     let body = body.trim();
     let found = if let Some(values) = json_values(body) {
-        values.iter().map(of_json).collect()
+        values.iter().map(|value| of_json(value, tools)).collect()
     } else if body.contains("<｜tool▁sep｜>") {
         body.split("<｜tool▁call▁begin｜>").skip(1).map(deepseek).collect()
     } else if body.contains("<|tool_call_argument_begin|>") {
@@ -57,7 +57,17 @@ fn json_values(body: &str) -> Option<Vec<Json>> {
     Some(values)
 }
 
-fn of_json(value: &Json) -> Option<Call> {
+/// The functions that were given.
+fn functions(tools: &[Json]) -> impl Iterator<Item = &Json> {
+    tools.iter().map(|t| if t["function"].is_object() { &t["function"] } else { t })
+}
+
+fn is_given(name: &str, tools: &[Json]) -> bool {
+    functions(tools).any(|f| f["name"] == name)
+}
+
+/// What has a name and nothing else may be any data: then the name must be a function's.
+fn of_json(value: &Json, tools: &[Json]) -> Option<Call> {
     let id = ["id", "tool_call_id"].iter().find_map(|key| value[*key].as_str().map(str::to_owned));
     let inner = if value["function"].is_object() { &value["function"] } else { value };
     let name = ["name", "tool_name", "function"].iter().find_map(|key| inner[*key].as_str());
@@ -67,7 +77,8 @@ fn of_json(value: &Json) -> Option<Call> {
             let arguments = match given {
                 Some(Json::String(text)) => serde_json::from_str(text).ok()?,
                 Some(arguments) => arguments.clone(),
-                None => Json::Object(Map::new()),
+                None if is_given(name, tools) => Json::Object(Map::new()),
+                None => return None,
             };
             arguments.is_object().then(|| Call { id, name: name.to_owned(), arguments })
         }
@@ -177,8 +188,7 @@ fn invoke_element(text: &str, prefix: &str, tools: &[Json]) -> Option<Call> {
 /// `NAME` and then `<arg_key>KEY</arg_key><arg_value>VALUE</arg_value>` pairs.
 fn glm(body: &str, tools: &[Json]) -> Option<Call> {
     let name = body.split("<arg_key>").next()?.trim();
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || !name.chars().all(is_name) {
+    if !is_given(name, tools) {
         return None;
     }
     let mut arguments = Map::new();
@@ -192,9 +202,8 @@ fn glm(body: &str, tools: &[Json]) -> Option<Call> {
 
 /// A value without quotes: text where the tool's schema says so or it is not JSON.
 fn typed(value: &str, function: &str, parameter: &str, tools: &[Json]) -> Json {
-    let schema = tools.iter().map(|t| if t["function"].is_object() { &t["function"] } else { t });
-    let kind =
-        schema.filter(|t| t["name"] == function).map(|t| &t["parameters"]["properties"][parameter]["type"]).next();
+    let mut function = functions(tools).filter(|f| f["name"] == function);
+    let kind = function.next().map(|f| &f["parameters"]["properties"][parameter]["type"]);
     if kind.is_some_and(|kind| kind == "string") {
         return value.into();
     }

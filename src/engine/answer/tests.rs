@@ -107,6 +107,8 @@ const SAMPLES: &[Sample] = &[
     ),
     ("\"parameters\": dictionary", "", "{\"names\": 1} is JSON", "{\"names\": 1} is JSON", "", 0),
     ("\"parameters\": dictionary", "", "{\"name\": \"weather\"", "{\"name\": \"weather\"", "", 0),
+    ("<tool_call>", "", "<tool_call>hello</tool_call>", "<tool_call>hello</tool_call>", "", 0),
+    ("\"parameters\": dictionary", "", "{\"name\": \"Bo\", \"age\": 3}", "{\"name\": \"Bo\", \"age\": 3}", "", 0),
     (
         "<|python_tag|>",
         "",

@@ -9,10 +9,7 @@ use super::{iterators, json, python};
 
 pub fn add(env: &mut Environment) {
     env.add_filter("tojson", json::to_json);
-    env.add_filter(
-        "string",
-        |value: &Value| if value.as_str().is_some() { value.clone() } else { python::text(value).into() },
-    );
+    env.add_filter("string", string);
     env.add_filter("default", default);
     env.add_filter("d", default);
     env.add_filter("int", int);
@@ -29,16 +26,13 @@ pub fn add(env: &mut Environment) {
         python::method(state, text, "center", &[Value::from(width.unwrap_or(80))])
     });
     for name in ["escape", "e"] {
-        env.add_filter(name, |value: &Value| {
-            if value.is_safe() { value.clone() } else { Value::from_safe_string(escaped(&python::text(value))) }
-        });
+        env.add_filter(name, escape);
     }
-    env.add_filter("forceescape", |value: &Value| Value::from_safe_string(escaped(&value.to_string())));
+    env.add_filter("forceescape", |value: &Value| escape(&Value::from(value.to_string())));
     env.add_filter("truncate", truncate);
     env.add_filter("striptags", minijinja_contrib::filters::striptags);
     env.add_filter("filesizeformat", minijinja_contrib::filters::filesizeformat);
     // What `source.rs` makes of operators that a filter can do as Python does.
-    env.add_filter("_iterated", iterated);
     env.add_filter("_percent", percent);
     env.add_filter("_plus", plus);
     for name in ["zip", "split", "lines", "bool", "chain"] {
@@ -249,27 +243,13 @@ fn length(value: &Value) -> Result<usize, Error> {
     }
 }
 
-/// Jinja2 stops at `{% for x in none %}`; minijinja takes it for an empty list.
-fn iterated(value: Value) -> Result<Value, Error> {
-    if value.is_none() {
-        return Err(refused("None cannot be iterated over"));
-    }
-    // A loop over a generator knows its length as soon as it is asked.
-    if value.len().is_none() && value.kind() == ValueKind::Iterable {
-        return Ok(Value::from(value.try_iter()?.collect::<Vec<_>>()));
-    }
-    Ok(value)
-}
-
 /// `text % value`: a tuple's items, or the value itself.
 fn percent(state: &State, text: &str, value: Value) -> Result<Value, Error> {
     state.consume_fuel((text.len() / 16) as u64)?;
     python::moderate(text)?;
     let values: Vec<Value> = if value.is_tuple() { value.try_iter()?.collect() } else { vec![value] };
-    let values: Vec<Value> = values
-        .iter()
-        .map(|v| if matches!(v.kind(), ValueKind::Seq) { python::text(v).into() } else { v.clone() })
-        .collect();
+    let printed = |v: Value| if v.kind() == ValueKind::Seq { python::text(&v).map(Value::from) } else { Ok(v) };
+    let values = values.into_iter().map(printed).collect::<Result<Vec<Value>, Error>>()?;
     format(FormatStyle::Printf, text, &values).map(Value::from)
 }
 
@@ -280,6 +260,14 @@ fn plus(left: &Value, right: &Value) -> Result<Value, Error> {
         (Some(a), Some(b)) => Ok(Value::from_safe_string(format!("{a}{}", escaped(b)))),
         _ => Err(refused(format!("a text and a {} cannot be added", right.kind()))),
     }
+}
+
+fn string(value: &Value) -> Result<Value, Error> {
+    if value.as_str().is_some() { Ok(value.clone()) } else { python::text(value).map(Value::from) }
+}
+
+fn escape(value: &Value) -> Result<Value, Error> {
+    if value.is_safe() { Ok(value.clone()) } else { Ok(Value::from_safe_string(escaped(&python::text(value)?))) }
 }
 
 /// MarkupSafe's `escape`.

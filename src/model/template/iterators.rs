@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use minijinja::filters;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueOrKwargs};
-use minijinja::{Environment, Error, State, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 /// A generator over values that are known already.
 #[derive(Debug)]
@@ -58,7 +59,8 @@ impl Object for View {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.name, super::python::text(&Value::from(self.items.clone())))
+        let items = super::python::text(&Value::from(self.items.clone())).map_err(|_| fmt::Error)?;
+        write!(f, "{}({items})", self.name)
     }
 }
 
@@ -81,6 +83,36 @@ pub fn view(map: &Value, name: &str) -> Result<Value, Error> {
             View { name: "dict_items", items: keys.map(pair).collect::<Result<_, Error>>()? }
         }
     }))
+}
+
+/// What a loop goes over, until its time is up.
+#[derive(Debug)]
+struct Watched {
+    items: Vec<Value>,
+    until: Instant,
+}
+
+impl Object for Watched {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Iterable
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let until = self.until;
+        Enumerator::Iter(Box::new(self.items.clone().into_iter().map(move |item| match Instant::now() > until {
+            true => Value::from(Error::new(ErrorKind::OutOfFuel, "it takes too long")),
+            false => item,
+        })))
+    }
+}
+
+/// The list of a `{% for %}`, which ends in an error at `until`. Jinja2 stops at `None`; minijinja takes it for an empty
+/// list.
+pub fn watched(value: &Value, until: Instant) -> Result<Value, Error> {
+    if value.is_none() {
+        return Err(Error::new(ErrorKind::InvalidOperation, "None cannot be iterated over"));
+    }
+    Ok(Value::from_object(Watched { items: value.try_iter()?.collect(), until }))
 }
 
 /// Whether a value is one of these.

@@ -65,7 +65,7 @@ impl Dumps<'_> {
         if depth > DEPTH {
             return Err(refused("tojson: the value is nested too deep"));
         }
-        self.state.consume_fuel(((self.out.len() - self.paid) / 4) as u64)?;
+        self.state.consume_fuel(2 + ((self.out.len() - self.paid) / 4) as u64)?;
         self.paid = self.out.len();
         match value.kind() {
             ValueKind::None => self.out.push_str("null"),

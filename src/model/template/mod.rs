@@ -16,9 +16,9 @@ mod untrusted;
 
 use std::ops::Range;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use minijinja::Environment;
+use minijinja::{Environment, State, Value};
 use serde_json::{Value as Json, json};
 
 use self::untrusted::StandIns;
@@ -30,6 +30,8 @@ use crate::weights::Metadata;
 const FUEL: u64 = 8_000_000;
 /// More of it for each byte of a long conversation, up to as much again four times.
 const FUEL_PER_BYTE: u64 = 16;
+/// What fuel does not tell: operators that read a long text for one instruction.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Bytes that a template may write.
 const OUTPUT_LIMIT: usize = 16 << 20;
 /// Nested blocks and calls; a macro counts for several. It must fit the engine's thread.
@@ -195,6 +197,11 @@ impl ChatTemplate {
         let mut env = environment();
         let more = (context.to_string().len() as u64).saturating_mul(FUEL_PER_BYTE).min(4 * FUEL);
         env.set_fuel(Some(FUEL + more));
+        let until = Instant::now() + TIME_LIMIT;
+        env.add_filter("_iterated", move |state: &State, list: &Value| {
+            state.consume_fuel(list.len().unwrap_or(0) as u64)?;
+            iterators::watched(list, until)
+        });
         env.add_function("strftime_now", move |format: &str| clock::strftime(format, now));
         let source = source::prepare(source);
         let template = env.template_from_str(&source).map_err(|e| refused(reason(&e)))?;
@@ -296,7 +303,7 @@ fn environment() -> Environment<'static> {
         if !value.is_undefined() {
             match value.as_str() {
                 Some(text) => out.write_str(text)?,
-                None => out.write_str(&python::text(value))?,
+                None => out.write_str(&python::text(value)?)?,
             }
         }
         Ok(())

@@ -6,6 +6,9 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::iterators;
 
+/// Values inside values that are printed; Python's own limit is near.
+const DEPTH: usize = 100;
+
 /// A number by Python's `repr`: the shortest digits that read back, with an exponent outside 1e-4 to 1e16.
 pub fn number(value: &Value) -> String {
     if value.is_integer() {
@@ -25,45 +28,60 @@ pub fn number(value: &Value) -> String {
     }
 }
 
-/// `str()`: what `{{ value }}` prints.
-pub fn text(value: &Value) -> String {
+/// `str()`: what `{{ value }}` prints. A list may hold itself twice, and that again: what gets longer than a template may
+/// write is refused.
+pub fn text(value: &Value) -> Result<String, Error> {
     match value.kind() {
-        ValueKind::Number => number(value),
-        ValueKind::Seq | ValueKind::Map => repr(value, 0),
-        _ => value.to_string(),
+        ValueKind::Number => Ok(number(value)),
+        ValueKind::Seq | ValueKind::Map => {
+            let mut out = String::new();
+            repr(value, 0, &mut out)?;
+            Ok(out)
+        }
+        _ => Ok(value.to_string()),
     }
 }
 
 /// `repr()` of what may be inside a list or a dictionary.
-fn repr(value: &Value, depth: usize) -> String {
-    let joined = |items: Vec<String>| items.join(", ");
-    match value.kind() {
-        ValueKind::Undefined => "Undefined".to_owned(),
-        ValueKind::Number => number(value),
-        // The recursion is as deep as the value; a deeper one than any real is left to the engine's own words.
-        ValueKind::Map if depth < 100 => {
-            let Ok(keys) = value.try_iter() else { return value.to_string() };
-            let pair = |key: Value| {
-                let item = value.get_item(&key).unwrap_or_default();
-                format!("{}: {}", repr(&key, depth + 1), repr(&item, depth + 1))
-            };
-            format!("{{{}}}", joined(keys.map(pair).collect()))
-        }
-        ValueKind::Seq if depth < 100 => {
-            let Ok(items) = value.try_iter() else { return value.to_string() };
-            let items: Vec<String> = items.map(|item| repr(&item, depth + 1)).collect();
-            match (value.is_tuple(), items.len()) {
-                (true, 1) => format!("({},)", items[0]),
-                (true, _) => format!("({})", joined(items)),
-                (false, _) => format!("[{}]", joined(items)),
-            }
-        }
-        _ => format!("{value:?}"),
+fn repr(value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
+    if depth > DEPTH || out.len() > super::OUTPUT_LIMIT {
+        return Err(refused("a list or dictionary too large to print"));
     }
+    match value.kind() {
+        ValueKind::Undefined => out.push_str("Undefined"),
+        ValueKind::Number => out.push_str(&number(value)),
+        ValueKind::Map => {
+            out.push('{');
+            for (i, key) in value.try_iter()?.enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                repr(&key, depth + 1, out)?;
+                out.push_str(": ");
+                repr(&value.get_item(&key)?, depth + 1, out)?;
+            }
+            out.push('}');
+        }
+        ValueKind::Seq => {
+            let (open, close) = if value.is_tuple() { ('(', ')') } else { ('[', ']') };
+            out.push(open);
+            for (i, item) in value.try_iter()?.enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                repr(&item, depth + 1, out)?;
+            }
+            if value.is_tuple() && value.len() == Some(1) {
+                out.push(',');
+            }
+            out.push(close);
+        }
+        _ => out.push_str(&format!("{value:?}")),
+    }
+    Ok(())
 }
 
 /// Methods that minijinja's own Python methods lack or have otherwise; the rest goes to those.
 pub fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    // Most methods read their text or list once.
+    let size = value.as_str().map(|s| s.len() / 16).or_else(|| value.len()).unwrap_or(0);
+    state.consume_fuel(size as u64)?;
     let own = match value.kind() {
         ValueKind::String => string_method(state, value.as_str().unwrap_or_default(), name, args)?,
         ValueKind::Seq => list_method(value, name, args)?,
