@@ -44,6 +44,7 @@ impl std::fmt::Display for Origin {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Text,
+    Word(&'static [&'static str]),
     Number { min: f64, max: f64 },
     Count { min: u64, max: u64 },
 }
@@ -69,6 +70,8 @@ const KEYS: &[Key] = &[
     key("model", "", Kind::Text, None),
     key("embed_model", "", Kind::Text, None),
     key("theme", "", Kind::Text, None),
+    key("think", "", Kind::Word(&["show", "hide", "off"]), None),
+    key("reasoning_effort", "", Kind::Word(&["low", "medium", "high"]), None),
     key("temperature", "sampling", Kind::Number { min: 0.0, max: 100.0 }, Some(0.8)),
     key("top_k", "sampling", ANY, Some(40.0)),
     key("top_p", "sampling", Kind::Number { min: 0.0, max: 1.0 }, Some(0.95)),
@@ -197,6 +200,9 @@ impl Settings {
         let key = &KEYS[index];
         let (value, expected) = match key.kind {
             Kind::Text => (Some(Value::Text(text.to_owned())), String::new()),
+            Kind::Word(words) => {
+                (words.contains(&text).then(|| Value::Text(text.to_owned())), format!("one of {}", words.join(", ")))
+            }
             Kind::Number { min, max } => (
                 text.parse().ok().filter(|n| (min..=max).contains(n)).map(Value::Number),
                 format!("a number from {min} to {max}"),

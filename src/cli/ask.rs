@@ -4,17 +4,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::exit::{Input, Interrupted, Usage};
-use super::{generation, interrupt, model, output, sampling};
+use super::{generation, interrupt, model, output, sampling, thinking};
 use crate::config::Settings;
-use crate::engine::{Finish, Message, Prompt, Request, Role};
+use crate::engine::{Finish, Message, Prompt, Request, Role, TemplateOptions};
 
 /// Ask a question and print the answer
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The answer, and only the answer, goes to standard output as it comes.\n\nExamples:\n  oai ask \"How do I resume a pull?\"\n  oai ask -m qwen3:0.6b \"Why is the sky blue?\"\n  git diff | oai ask \"write a commit message\"\n  oai ask -f src/main.rs \"what is wrong here?\"\n  oai ask < prompt.txt\n  oai ask --json -t 0 \"Name a prime\" | jq .usage"
+    after_help = "The answer, and only the answer, goes to standard output as it comes.\n\nExamples:\n  oai ask \"How do I resume a pull?\"\n  oai ask -m qwen3:0.6b \"Why is the sky blue?\"\n  git diff | oai ask \"write a commit message\"\n  oai ask -f src/main.rs \"what is wrong here?\"\n  oai ask < prompt.txt\n  oai ask --think off \"What is 17 * 23?\"\n  oai ask --tools tools.json --json \"Weather in Oslo?\" | jq .tool_calls\n  oai ask --json -t 0 \"Name a prime\" | jq .usage"
 )]
 pub struct Args {
     /// The question; standard input, when piped, is added after it
@@ -41,33 +41,46 @@ pub struct Args {
     /// With --json: token ids, and the N best log-probabilities of each generated token
     #[arg(long, value_name = "N", requires = "json", value_parser = clap::value_parser!(u16).range(0..=1000))]
     logprobs: Option<u16>,
+    /// Functions that the model may call: a JSON list as in OpenAI's API; calls are printed as JSON, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "raw")]
+    tools: Option<PathBuf>,
+    /// Texts to answer from, for models that cite: a JSON list of objects with title and text
+    #[arg(long, value_name = "FILE", conflicts_with = "raw")]
+    documents: Option<PathBuf>,
     #[command(flatten)]
     pub sampling: sampling::SamplingArgs,
+    #[command(flatten)]
+    pub thinking: thinking::ThinkingArgs,
 }
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     interrupt::install()?;
     let text = prompt(args)?;
+    let objects = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Vec::new()), objects);
+    let (tools, documents) = (objects(&args.tools)?, objects(&args.documents)?);
+    let tools = tools.into_iter().map(function).collect();
     let loaded = model::load_chosen(args.model.as_deref(), settings)?;
     let prompt = if args.raw {
         Prompt::Raw(text)
     } else {
-        let message = |role, content: &str| Message { role, content: content.to_owned() };
-        let system = args.system.iter().map(|text| message(Role::System, text));
-        Prompt::Messages(system.chain([message(Role::User, &text)]).collect())
+        let system = args.system.iter().map(|text| Message::new(Role::System, text));
+        Prompt::Messages(system.chain([Message::new(Role::User, text)]).collect())
     };
     let request = Request {
         prompt,
+        template: TemplateOptions { tools, documents, ..thinking::options(settings) },
         sampling: sampling::sampling(settings, loaded.is_guide()),
         stop: args.sampling.stop.clone(),
         max_tokens: settings.count("max_tokens").map(|n| n as usize),
         logprobs: args.logprobs.map(usize::from),
     };
-    let answer = generation::run(&loaded.engine, request, !args.json)?;
+    let answer = generation::run(&loaded.engine, request, (!args.json).then_some(settings))?;
     if args.json {
         let mut object = json!({
             "model": loaded.name,
             "text": answer.text,
+            "reasoning": Some(&answer.reasoning).filter(|text| !text.is_empty()),
+            "tool_calls": answer.tool_calls,
             "finish": answer.finish,
             "usage": answer.usage,
             "timings": answer.timings,
@@ -117,6 +130,25 @@ fn prompt(args: &Args) -> Result<String> {
         .into());
     }
     Ok(parts.join("\n\n"))
+}
+
+/// The objects of a JSON list in a file.
+fn objects(path: &Path) -> Result<Vec<Json>, Input> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| Input(format!("cannot read {name}: {e}")))?;
+    let list: Json = serde_json::from_str(&text).map_err(|e| Input(format!("{name} is not JSON: {e}")))?;
+    match list {
+        Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_object) => Ok(items),
+        _ => Err(Input(format!("{name} must hold a JSON list of objects, at least one"))),
+    }
+}
+
+/// A function as OpenAI's API lists it, also if only the function itself was given.
+fn function(tool: Json) -> Json {
+    if tool["function"].is_object() || !tool["name"].is_string() {
+        return tool;
+    }
+    json!({"type": "function", "function": tool})
 }
 
 pub(super) fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Input> {

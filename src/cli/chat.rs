@@ -9,9 +9,9 @@ use anyhow::Result;
 
 use self::command::Command;
 use self::input::{Input, Line};
-use super::{generation, interrupt, model, output, sampling};
+use super::{generation, interrupt, model, output, sampling, thinking};
 use crate::config::Settings;
-use crate::engine::{self, Finish, Prompt, Request, Role};
+use crate::engine::{self, Finish, Message, Prompt, Request, Role};
 use crate::session::Conversation;
 
 /// Talk with a model
@@ -37,6 +37,8 @@ pub struct Args {
     stats: bool,
     #[command(flatten)]
     pub sampling: sampling::SamplingArgs,
+    #[command(flatten)]
+    pub thinking: thinking::ThinkingArgs,
 }
 
 struct Chat {
@@ -88,14 +90,17 @@ impl Chat {
         self.talk.push(Role::User, text);
         let request = Request {
             prompt: Prompt::Messages(self.talk.messages.clone()),
+            template: thinking::options(&self.settings),
             sampling: sampling::sampling(&self.settings, self.loaded.is_guide()),
             stop: self.stop.clone(),
             max_tokens: self.settings.count("max_tokens").map(|n| n as usize),
             logprobs: None,
         };
-        match generation::run(&self.loaded.engine, request, true) {
+        match generation::run(&self.loaded.engine, request, Some(&self.settings)) {
             Ok(answer) => {
-                self.talk.push(Role::Assistant, &answer.text);
+                let reasoning_content = Some(answer.reasoning.clone()).filter(|text| !text.is_empty());
+                let message = Message { reasoning_content, ..Message::new(Role::Assistant, &answer.text) };
+                self.talk.messages.push(message);
                 if answer.finish == Finish::Cancelled {
                     output::note("(stopped)");
                 }

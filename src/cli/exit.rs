@@ -68,6 +68,7 @@ fn code(error: &anyhow::Error) -> u8 {
                 engine::Error::ContextTooLong { .. }
                 | engine::Error::EmptyPrompt
                 | engine::Error::NothingToEmbed
+                | engine::Error::NoPlace { .. }
                 | engine::Error::TextTooShort { .. }
                 | engine::Error::NothingToScore { .. } => 2,
                 engine::Error::Dimensions { .. } | engine::Error::UnknownPrompt { .. } => 2,

@@ -1,17 +1,21 @@
 //! An answer on its way to standard output.
 
-use std::io::Write;
+use std::io::{IsTerminal, StdoutLock, Write};
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{interrupt, output};
-use crate::engine::{Engine, Event, Finish, Request, Timings, TokenLogprob, Usage};
+use super::{interrupt, output, thinking};
+use crate::config::Settings;
+use crate::engine::{Engine, Event, Finish, Request, Timings, TokenLogprob, ToolCall, Usage};
 
 /// A finished answer.
 #[derive(Debug)]
 pub struct Answer {
     pub text: String,
+    /// What the model thought before it.
+    pub reasoning: String,
+    pub tool_calls: Vec<ToolCall>,
     pub finish: Finish,
     pub usage: Usage,
     pub timings: Timings,
@@ -26,21 +30,12 @@ pub struct GeneratedToken {
     pub logprobs: Vec<TokenLogprob>,
 }
 
-/// Runs a request to its end; with `stream`, its text goes to standard output as it comes.
-/// A Ctrl-C in between ends it as [`Finish::Cancelled`].
-pub fn run(engine: &Engine, request: Request, stream: bool) -> Result<Answer> {
-    let mut out = std::io::stdout().lock();
-    let mut text = String::new();
-    let mut prompt_ids = Vec::new();
-    let mut tokens = Vec::new();
-    let mut show = |piece: &str| -> Result<()> {
-        text.push_str(piece);
-        if stream && !piece.is_empty() {
-            out.write_all(output::neutralize(piece).as_bytes())?;
-            out.flush()?;
-        }
-        Ok(())
-    };
+/// Runs a request to its end; with `shown`, its text goes to standard output as it comes, and what the model thinks
+/// before it as those settings say. A Ctrl-C in between ends it as [`Finish::Cancelled`].
+pub fn run(engine: &Engine, request: Request, shown: Option<&Settings>) -> Result<Answer> {
+    let mut page = Page::new(shown);
+    let (mut text, mut reasoning) = (String::new(), String::new());
+    let (mut prompt_ids, mut tokens, mut tool_calls) = (Vec::new(), Vec::new(), Vec::new());
     let generation = engine.generate(request);
     let _guard = interrupt::Guard::new(engine.canceller());
     for event in generation {
@@ -48,18 +43,121 @@ pub fn run(engine: &Engine, request: Request, stream: bool) -> Result<Answer> {
             Event::Started { prompt_ids: ids } => prompt_ids = ids,
             Event::Token { id, text: piece, logprobs } => {
                 tokens.push(GeneratedToken { id, logprobs });
-                show(&piece)?;
+                page.answer(&piece)?;
+                text.push_str(&piece);
+            }
+            Event::Reasoning { text: piece } => {
+                page.thought(&piece)?;
+                reasoning.push_str(&piece);
+            }
+            Event::ToolCall(call) => {
+                page.line(&output::json(&call)?)?;
+                tool_calls.push(call);
             }
             Event::Done { text: piece, finish, usage, timings } => {
-                show(&piece)?;
-                if stream && !text.is_empty() && !text.ends_with('\n') {
-                    writeln!(out)?;
-                }
-                return Ok(Answer { text, finish, usage, timings, prompt_ids, tokens });
+                page.answer(&piece)?;
+                page.end()?;
+                text.push_str(&piece);
+                return Ok(Answer { text, reasoning, tool_calls, finish, usage, timings, prompt_ids, tokens });
             }
         }
     }
     Err(crate::engine::Error::Stopped.into())
+}
+
+/// Standard output, as an answer fills it.
+struct Page {
+    out: StdoutLock<'static>,
+    answers: bool,
+    thoughts: bool,
+    dim: bool,
+    /// The last that was written is a thought.
+    thinking: bool,
+    /// The last line is not ended.
+    open: bool,
+}
+
+impl Page {
+    fn new(shown: Option<&Settings>) -> Page {
+        let out = std::io::stdout().lock();
+        let dim = out.is_terminal() && shown.is_some_and(|settings| !settings.no_color);
+        let thoughts = shown.is_some_and(thinking::shown);
+        Page { out, answers: shown.is_some(), thoughts, dim, thinking: false, open: false }
+    }
+
+    fn thought(&mut self, text: &str) -> Result<()> {
+        if !self.thoughts || text.is_empty() {
+            return Ok(());
+        }
+        if !self.thinking {
+            self.end_line()?;
+            self.thinking = true;
+            self.colour("\x1b[2m")?;
+        }
+        self.write(text)
+    }
+
+    fn answer(&mut self, text: &str) -> Result<()> {
+        if !self.answers || text.is_empty() {
+            return Ok(());
+        }
+        self.end_thought()?;
+        self.write(text)
+    }
+
+    /// A line of its own.
+    fn line(&mut self, text: &str) -> Result<()> {
+        if !self.answers {
+            return Ok(());
+        }
+        self.end_thought()?;
+        self.end_line()?;
+        self.write(text)?;
+        self.end_line()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.thinking) {
+            self.colour("\x1b[0m")?;
+        }
+        self.end_line()
+    }
+
+    /// An empty line between a thought and what follows.
+    fn end_thought(&mut self) -> Result<()> {
+        if self.thinking {
+            self.end()?;
+            writeln!(self.out)?;
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.open) {
+            writeln!(self.out)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        self.out.write_all(output::neutralize(text).as_bytes())?;
+        self.open = !text.ends_with('\n');
+        Ok(self.out.flush()?)
+    }
+
+    fn colour(&mut self, code: &str) -> Result<()> {
+        if self.dim {
+            write!(self.out, "{code}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Page {
+    /// An error in the middle of a thought must not leave the terminal dim; one of this writing has nobody to tell.
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
 }
 
 /// The line that `--stats` prints.

@@ -18,6 +18,7 @@ mod pull;
 mod rm;
 mod sampling;
 mod show;
+mod thinking;
 mod tokenize;
 mod tune;
 
@@ -89,8 +90,9 @@ fn run(command: Command) -> anyhow::Result<()> {
     }
     let mut settings = Settings::load()?;
     match &command {
-        Command::Ask(ask::Args { sampling, .. }) | Command::Chat(chat::Args { sampling, .. }) => {
+        Command::Ask(ask::Args { sampling, thinking, .. }) | Command::Chat(chat::Args { sampling, thinking, .. }) => {
             sampling.apply(&mut settings)?;
+            thinking.apply(&mut settings)?;
         }
         Command::Embed(args) => args.apply(&mut settings)?,
         Command::Perplexity(args) => args.apply(&mut settings)?,

@@ -8,6 +8,10 @@ pub enum Error {
     PromptTooLong { prompt_tokens: usize, context: usize, allowed: usize },
     #[error("--context {asked} is more than the {allowed} tokens that {model} was trained for")]
     ContextTooLong { model: String, asked: usize, allowed: usize },
+    #[error(
+        "{model} has no place for {what} in its chat template; ask without them, or take a model that was made for them"
+    )]
+    NoPlace { model: String, what: &'static str },
     #[error("the prompt is empty; say what to answer, or pipe it in")]
     EmptyPrompt,
     #[error("the text is {tokens} tokens, and chunks of {context} need {}; lower --context, or score it --whole", 2 * context)]

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
+use super::answer::{Dialect, Parser, Piece};
 use super::info::{ModelInfo, Shape, describe};
 use super::sampler::{Sampler, best_logprobs};
 use super::stop::StopMatcher;
 use super::{Error, Event, Finish, Prompt, Request, Timings, Usage};
-use crate::model::{self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, Logits, Recipe, Tokenizer};
+use crate::model::{self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, Logits, Recipe, Rendered, Tokenizer};
 use crate::weights::Source;
 
 /// How a model is loaded.
@@ -64,6 +65,7 @@ impl Engine {
             decoder,
             tokenizer: Arc::new(tokenizer),
             template,
+            name: info.name.clone(),
             context: options.context.unwrap_or(allowed),
             load_ms: ms(started),
             seen: Vec::new(),
@@ -134,6 +136,8 @@ struct Worker {
     decoder: Decoder,
     tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
+    /// What errors call the model.
+    name: String,
     context: usize,
     load_ms: f64,
     /// The tokens whose keys and values are in the decoder's cache.
@@ -144,7 +148,7 @@ struct Worker {
 impl Worker {
     fn answer(&mut self, request: &Request, events: &Sender<Result<Event, Error>>) -> Result<(), Error> {
         let started = Instant::now();
-        let prompt = self.prompt_ids(&request.prompt)?;
+        let (prompt, mut parser) = self.prompt(request)?;
         if prompt.is_empty() {
             return Err(Error::EmptyPrompt);
         }
@@ -191,12 +195,17 @@ impl Worker {
             if generated.is_empty() {
                 timings.time_to_first_token_ms = ms(started);
             }
-            if tokenizer.is_end(id) {
+            let piece = tokenizer.piece(id).unwrap_or_default();
+            if tokenizer.is_end(id) && !parser.goes_on_after(piece) {
                 break Finish::Stop;
             }
             let logprobs = request.logprobs.map(|n| best_logprobs(&logits, n, id)).unwrap_or_default();
             generated.push(id);
-            let (text, stopped) = stops.push(&detokenizer.push(id));
+            let mut parts = parser.push(&detokenizer.push(id));
+            if tokenizer.is_control(id) {
+                parts.extend(parser.push_control(piece));
+            }
+            let (text, stopped) = told(parts, &mut stops, &send);
             if !send(Event::Token { id, text, logprobs }) {
                 break Finish::Cancelled;
             }
@@ -215,12 +224,15 @@ impl Worker {
         // A stop string cuts the text; anything else lets out what waited for more.
         let mut text = String::new();
         if !at_stop_string {
-            let (rest, stopped) = stops.push(&detokenizer.finish());
+            let mut parts = parser.push(&detokenizer.finish());
+            parts.extend(parser.finish());
+            let (rest, stopped) = told(parts, &mut stops, &send);
             text = rest;
             if !stopped {
                 text.push_str(&stops.finish());
             }
         }
+        let finish = if finish == Finish::Stop && parser.has_calls() { Finish::ToolCalls } else { finish };
         timings.decode_ms = ms(decode_started);
         usage.completion_tokens = generated.len();
         // The first token comes from the prefill's logits.
@@ -229,17 +241,31 @@ impl Worker {
         Ok(())
     }
 
-    fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
-        let rendered = match (prompt, &self.template) {
-            (Prompt::Raw(text), _) => return Ok(self.tokenizer.encode(text, true, true)?),
-            (Prompt::Messages(messages), Some(template)) => template.render(messages, &self.tokenizer)?,
+    /// The prompt's tokens, and what reads the answer to it.
+    fn prompt(&self, request: &Request) -> Result<(Vec<u32>, Parser), Error> {
+        let options = &request.template;
+        let source = self.template.as_ref().map_or("", |template| template.source_for(options));
+        for (given, what) in [(!options.tools.is_empty(), "tools"), (!options.documents.is_empty(), "documents")] {
+            if given && !source.contains(what) {
+                return Err(Error::NoPlace { model: self.name.clone(), what });
+            }
+        }
+        let plain = |ids: Vec<u32>| (ids, Parser::new(Dialect::default(), &[], "", 0));
+        let (messages, template) = match (&request.prompt, &self.template) {
+            (Prompt::Raw(text), _) => return Ok(plain(self.tokenizer.encode(text, true, true)?)),
+            (Prompt::Messages(messages), Some(template)) => (messages, template),
             // A base model has no turns: it continues the text.
             (Prompt::Messages(messages), None) => {
                 let texts: Vec<&str> = messages.iter().map(|m| m.content.as_str()).collect();
-                return Ok(self.tokenizer.encode(&texts.join("\n\n"), false, true)?);
+                return Ok(plain(self.tokenizer.encode(&texts.join("\n\n"), false, true)?));
             }
         };
-        Ok(self.tokenizer.encode_rendered(&rendered, &[])?)
+        let Rendered { text, untrusted } = template.render(messages, options, &self.tokenizer)?;
+        let ids = self.tokenizer.encode_rendered(&text, &untrusted)?;
+        let knows = |piece: &str| self.tokenizer.id(piece).is_some();
+        let dialect = Dialect::of(source, !options.tools.is_empty(), knows);
+        let parser = Parser::new(dialect, &options.tools, &text, ids.len());
+        Ok((ids, parser))
     }
 
     /// Computes what of `prompt` is not cached yet; `None` when cancelled.
@@ -271,6 +297,26 @@ impl Worker {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Sends the thoughts and calls among `parts`; returns the answer's text, and whether a stop string was reached.
+fn told(parts: Vec<Piece>, stops: &mut StopMatcher, send: &impl Fn(Event) -> bool) -> (String, bool) {
+    let mut answer = String::new();
+    for part in parts {
+        match part {
+            Piece::Answer(text) => {
+                let (text, stopped) = stops.push(&text);
+                answer.push_str(&text);
+                if stopped {
+                    return (answer, true);
+                }
+            }
+            // Whoever went away is noticed at the next token.
+            Piece::Reasoning(text) => drop(send(Event::Reasoning { text })),
+            Piece::Call(call) => drop(send(Event::ToolCall(call))),
+        }
+    }
+    (answer, false)
 }
 
 /// Milliseconds, to the microsecond.

@@ -1,6 +1,7 @@
 //! From a request to a stream of events: loading, sampling, stop rules, context policy; from texts to vectors; and how
 //! well a model foresees a text.
 
+mod answer;
 mod embed;
 mod error;
 mod generate;
@@ -10,9 +11,10 @@ mod request;
 mod sampler;
 mod stop;
 
+pub use crate::model::TemplateOptions;
 pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{Kind, ModelInfo, inspect};
 pub use perplexity::{Perplexity, Progress, Span, perplexity};
-pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, Usage};
+pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, ToolCall, Usage};

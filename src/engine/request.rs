@@ -1,6 +1,9 @@
 //! What goes into the engine and what comes out: the types that everything above meets in.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::model::TemplateOptions;
 
 /// Who says a message. The names are those of chat templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,13 +12,62 @@ pub enum Role {
     System,
     User,
     Assistant,
+    /// What a called function returned.
+    Tool,
 }
 
-/// One turn of a conversation.
+/// One turn of a conversation, as OpenAI's API and the chat templates have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub role: Role,
+    #[serde(default)]
     pub content: String,
+    /// What the model thought before it answered; whether it sees that again is the template's to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_content: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// Of a tool's message: the function, and the call that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+}
+
+impl Message {
+    pub fn new(role: Role, content: impl Into<String>) -> Message {
+        let (reasoning_content, name, tool_call_id) = (None, None, None);
+        Message { role, content: content.into(), reasoning_content, tool_calls: Vec::new(), name, tool_call_id }
+    }
+}
+
+/// A function that the model wants called. As JSON it is OpenAI's `{"id", "type": "function", "function": {"name",
+/// "arguments"}}`, with the arguments as an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Json", try_from = "Json")]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    pub arguments: Json,
+}
+
+impl From<ToolCall> for Json {
+    fn from(call: ToolCall) -> Json {
+        json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}})
+    }
+}
+
+impl TryFrom<Json> for ToolCall {
+    type Error = &'static str;
+
+    fn try_from(call: Json) -> Result<ToolCall, &'static str> {
+        let name = call["function"]["name"].as_str().ok_or("a tool call needs function.name")?.to_owned();
+        let arguments = match &call["function"]["arguments"] {
+            Json::String(text) => serde_json::from_str(text).map_err(|_| "a tool call's arguments are not JSON")?,
+            arguments => arguments.clone(),
+        };
+        Ok(ToolCall { id: call["id"].as_str().unwrap_or_default().to_owned(), name, arguments })
+    }
 }
 
 /// What the model is asked to continue.
@@ -52,6 +104,8 @@ pub struct Sampling {
 #[derive(Debug, Clone)]
 pub struct Request {
     pub prompt: Prompt,
+    /// What the chat template is told besides the messages.
+    pub template: TemplateOptions,
     pub sampling: Sampling,
     /// Generation ends before any of these strings.
     pub stop: Vec<String>,
@@ -69,6 +123,9 @@ pub enum Finish {
     Stop,
     /// The token limit or the end of the context was reached.
     Length,
+    /// The model ended its turn with calls of tools.
+    #[serde(rename = "tool_calls")]
+    ToolCalls,
     /// The caller cancelled.
     Cancelled,
 }
@@ -101,13 +158,39 @@ pub struct Timings {
     pub decode_tokens_per_s: f64,
 }
 
-/// What a generation emits, in order: one `Started`, any number of `Token`, one `Done`.
+/// What a generation emits, in order: one `Started`, any number of the others, one `Done`.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The prompt is tokenized; prefill begins.
     Started { prompt_ids: Vec<u32> },
-    /// One generated token. `text` may be empty (half a character, or held back for a stop string).
+    /// One generated token. `text` is what it adds to the answer; it may be empty (half a character, held back for a
+    /// stop string or a marker, or no part of the answer).
     Token { id: u32, text: String, logprobs: Vec<TokenLogprob> },
-    /// The end. `text` is what was still held back.
+    /// What the model thinks before it answers, without the markers around it.
+    Reasoning { text: String },
+    /// A whole call of a function that was given with the request.
+    ToolCall(ToolCall),
+    /// The end. `text` is what was still held back of the answer.
     Done { text: String, finish: Finish, usage: Usage, timings: Timings },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_reads_and_writes_as_openais() {
+        let json = json!({"role": "assistant", "content": "", "tool_calls": [
+            {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]});
+        let message: Message = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(message.tool_calls[0].arguments, json!({"a": 1}));
+        assert_eq!(serde_json::to_value(&message).unwrap(), json);
+        let as_text = json!({"id": "1", "function": {"name": "f", "arguments": "{\"a\": 1}"}});
+        assert_eq!(serde_json::from_value::<ToolCall>(as_text).unwrap(), message.tool_calls[0]);
+        assert!(serde_json::from_value::<ToolCall>(json!({"function": {"arguments": {}}})).is_err());
+        assert_eq!(
+            serde_json::to_value(Message::new(Role::Tool, "3")).unwrap(),
+            json!({"role": "tool", "content": "3"})
+        );
+    }
 }

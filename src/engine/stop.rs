@@ -33,7 +33,7 @@ impl StopMatcher {
 }
 
 /// Bytes at the end of `text` that begin `stop`.
-fn longest_overlap(text: &str, stop: &str) -> usize {
+pub(super) fn longest_overlap(text: &str, stop: &str) -> usize {
     stop.char_indices()
         .map(|(at, _)| at)
         .filter(|at| *at > 0)

@@ -11,5 +11,5 @@ pub use decoder::{Checkpoint, Decoder, DecoderConfig, Logits};
 pub use encoder::{Encoder, EncoderConfig};
 pub use error::Error;
 pub use pooling::{Pooling, Recipe};
-pub use template::ChatTemplate;
+pub use template::{ChatTemplate, Rendered, TemplateOptions};
 pub use tokenizer::{Detokenizer, Tokenizer};

@@ -42,14 +42,14 @@ impl Conversation {
     }
 
     pub fn push(&mut self, role: Role, content: &str) {
-        self.messages.push(Message { role, content: content.to_owned() });
+        self.messages.push(Message::new(role, content));
     }
 
     /// Sets, replaces or (with an empty text) removes the system message.
     pub fn set_system(&mut self, text: &str) {
         self.messages.retain(|m| m.role != Role::System);
         if !text.is_empty() {
-            self.messages.insert(0, Message { role: Role::System, content: text.to_owned() });
+            self.messages.insert(0, Message::new(Role::System, text));
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub mod hub;
+pub mod parrot;
 
 use std::path::Path;
 
