@@ -32,6 +32,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Delete models from this machine')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a question and print the answer')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Talk with a model')
+            [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
+            [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
+            [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -91,6 +94,8 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'The system message')
             [CompletionResult]::new('--system', '--system', [CompletionResultType]::ParameterName, 'The system message')
             [CompletionResult]::new('--logprobs', '--logprobs', [CompletionResultType]::ParameterName, 'With --json: token ids, and the N best log-probabilities of each generated token')
+            [CompletionResult]::new('--tools', '--tools', [CompletionResultType]::ParameterName, 'Functions that the model may call: a JSON list as in OpenAI''s API; calls are printed as JSON, one a line')
+            [CompletionResult]::new('--documents', '--documents', [CompletionResultType]::ParameterName, 'Texts to answer from, for models that cite: a JSON list of objects with title and text')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Randomness: 0 is greedy, always the likeliest token')
             [CompletionResult]::new('--temperature', '--temperature', [CompletionResultType]::ParameterName, 'Randomness: 0 is greedy, always the likeliest token')
             [CompletionResult]::new('--top-k', '--top-k', [CompletionResultType]::ParameterName, 'Draw from the K likeliest tokens only; 0 is all')
@@ -105,6 +110,8 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'At most N tokens of answer')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens that prompt and answer may have together [default: what the model was trained for]')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--think', '--think', [CompletionResultType]::ParameterName, 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]')
+            [CompletionResult]::new('--reasoning-effort', '--reasoning-effort', [CompletionResultType]::ParameterName, 'How long a model thinks that lets itself be told: low, medium or high')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object instead of text')
             [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Send the prompt as it is, without the chat template')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times on standard error')
@@ -132,8 +139,56 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'At most N tokens of answer')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens that prompt and answer may have together [default: what the model was trained for]')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--think', '--think', [CompletionResultType]::ParameterName, 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]')
+            [CompletionResult]::new('--reasoning-effort', '--reasoning-effort', [CompletionResultType]::ParameterName, 'How long a model thinks that lets itself be told: low, medium or high')
             [CompletionResult]::new('--plain', '--plain', [CompletionResultType]::ParameterName, 'Line by line, for simple terminals (there is no other way yet)')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times after each answer')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;tokenize' {
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'The model: an alias, org/repo[:TAG], a path, or guide')
+            [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'The model: an alias, org/repo[:TAG], a path, or guide')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read the text, or the ids, from a file')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read the text, or the ids, from a file')
+            [CompletionResult]::new('--ids', '--ids', [CompletionResultType]::ParameterName, 'Print the ids on one line, with spaces between')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object: ids, and pieces as the vocabulary spells them')
+            [CompletionResult]::new('--no-special', '--no-special', [CompletionResultType]::ParameterName, 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out')
+            [CompletionResult]::new('--decode', '--decode', [CompletionResultType]::ParameterName, 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;embed' {
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'The model: an alias, org/repo[:TAG] or a path [default: embed_model, or the embedding model that came last]')
+            [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'The model: an alias, org/repo[:TAG] or a path [default: embed_model, or the embedding model that came last]')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'A file that is a text (repeatable)')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'A file that is a text (repeatable)')
+            [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'What the text is for, by the model''s own names (query, document, ...): puts that prompt before it')
+            [CompletionResult]::new('--dimensions', '--dimensions', [CompletionResultType]::ParameterName, 'The first N components alone, for models that are trained for it')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--lines', '--lines', [CompletionResultType]::ParameterName, 'Every line of files and of standard input is a text; empty ones are left out')
+            [CompletionResult]::new('--normalize', '--normalize', [CompletionResultType]::ParameterName, 'Bring vectors to length one whatever the model''s files say')
+            [CompletionResult]::new('--no-normalize', '--no-normalize', [CompletionResultType]::ParameterName, 'Leave the vectors as long as they come out')
+            [CompletionResult]::new('--truncate', '--truncate', [CompletionResultType]::ParameterName, 'Read the beginning of a text that is too long')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;perplexity' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The text, exactly as it is; without it, standard input')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The text, exactly as it is; without it, standard input')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens in a chunk [default: 512, or what the model was trained for if that is less]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--whole', '--whole', [CompletionResultType]::ParameterName, 'Score all of the text but its first token, over one window')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -190,6 +245,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Delete models from this machine')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a question and print the answer')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Talk with a model')
+            [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
+            [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
+            [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -213,6 +271,15 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;help;chat' {
+            break
+        }
+        'oai;help;tokenize' {
+            break
+        }
+        'oai;help;embed' {
+            break
+        }
+        'oai;help;perplexity' {
             break
         }
         'oai;help;tune' {

@@ -28,6 +28,9 @@ _oai() {
             oai,config)
                 cmd="oai__subcmd__config"
                 ;;
+            oai,embed)
+                cmd="oai__subcmd__embed"
+                ;;
             oai,help)
                 cmd="oai__subcmd__help"
                 ;;
@@ -40,6 +43,9 @@ _oai() {
             oai,man)
                 cmd="oai__subcmd__man"
                 ;;
+            oai,perplexity)
+                cmd="oai__subcmd__perplexity"
+                ;;
             oai,pull)
                 cmd="oai__subcmd__pull"
                 ;;
@@ -48,6 +54,9 @@ _oai() {
                 ;;
             oai,show)
                 cmd="oai__subcmd__show"
+                ;;
+            oai,tokenize)
+                cmd="oai__subcmd__tokenize"
                 ;;
             oai,tune)
                 cmd="oai__subcmd__tune"
@@ -64,6 +73,9 @@ _oai() {
             oai__subcmd__help,config)
                 cmd="oai__subcmd__help__subcmd__config"
                 ;;
+            oai__subcmd__help,embed)
+                cmd="oai__subcmd__help__subcmd__embed"
+                ;;
             oai__subcmd__help,help)
                 cmd="oai__subcmd__help__subcmd__help"
                 ;;
@@ -73,6 +85,9 @@ _oai() {
             oai__subcmd__help,man)
                 cmd="oai__subcmd__help__subcmd__man"
                 ;;
+            oai__subcmd__help,perplexity)
+                cmd="oai__subcmd__help__subcmd__perplexity"
+                ;;
             oai__subcmd__help,pull)
                 cmd="oai__subcmd__help__subcmd__pull"
                 ;;
@@ -81,6 +96,9 @@ _oai() {
                 ;;
             oai__subcmd__help,show)
                 cmd="oai__subcmd__help__subcmd__show"
+                ;;
+            oai__subcmd__help,tokenize)
+                cmd="oai__subcmd__help__subcmd__tokenize"
                 ;;
             oai__subcmd__help,tune)
                 cmd="oai__subcmd__help__subcmd__tune"
@@ -92,7 +110,7 @@ _oai() {
 
     case "${cmd}" in
         oai)
-            opts="-h -V --help --version pull list ls show rm ask chat tune config completions man help"
+            opts="-h -V --help --version pull list ls show rm ask chat tokenize embed perplexity tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -106,7 +124,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__ask)
-            opts="-m -f -s -t -n -h -V --model --file --system --json --raw --stats --logprobs --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --help --version"
+            opts="-m -f -s -t -n -h -V --model --file --system --json --raw --stats --logprobs --tools --documents --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --think --reasoning-effort --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,6 +155,14 @@ _oai() {
                     return 0
                     ;;
                 --logprobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tools)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --documents)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -196,6 +222,14 @@ _oai() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --think)
+                    COMPREPLY=($(compgen -W "show hide off" -- "${cur}"))
+                    return 0
+                    ;;
+                --reasoning-effort)
+                    COMPREPLY=($(compgen -W "low medium high" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -204,7 +238,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__chat)
-            opts="-s -t -n -h -V --system --load --plain --stats --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --help --version"
+            opts="-s -t -n -h -V --system --load --plain --stats --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --think --reasoning-effort --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -278,6 +312,14 @@ _oai() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --think)
+                    COMPREPLY=($(compgen -W "show hide off" -- "${cur}"))
+                    return 0
+                    ;;
+                --reasoning-effort)
+                    COMPREPLY=($(compgen -W "low medium high" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -313,8 +355,50 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__embed)
+            opts="-m -f -h -V --model --file --lines --prompt --dimensions --normalize --no-normalize --truncate --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dimensions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__help)
-            opts="pull list show rm ask chat tune config completions man help"
+            opts="pull list show rm ask chat tokenize embed perplexity tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -383,6 +467,20 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__help__subcmd__embed)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -425,6 +523,20 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__help__subcmd__perplexity)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__help__subcmd__pull)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -454,6 +566,20 @@ _oai() {
             return 0
             ;;
         oai__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__tokenize)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -513,6 +639,36 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__perplexity)
+            opts="-f -h -V --file --context --whole --json --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__pull)
             opts="-h -V --revision --force --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -552,6 +708,36 @@ _oai() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__tokenize)
+            opts="-m -f -h -V --model --file --ids --json --no-special --decode --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

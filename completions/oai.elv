@@ -29,6 +29,9 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand rm 'Delete models from this machine'
             cand ask 'Ask a question and print the answer'
             cand chat 'Talk with a model'
+            cand tokenize 'Show the tokens of a text'
+            cand embed 'Turn texts into vectors'
+            cand perplexity 'Measure how well a model foresees a text'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
             cand completions 'Print a completion script for a shell'
@@ -82,6 +85,8 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand -s 'The system message'
             cand --system 'The system message'
             cand --logprobs 'With --json: token ids, and the N best log-probabilities of each generated token'
+            cand --tools 'Functions that the model may call: a JSON list as in OpenAI''s API; calls are printed as JSON, one a line'
+            cand --documents 'Texts to answer from, for models that cite: a JSON list of objects with title and text'
             cand -t 'Randomness: 0 is greedy, always the likeliest token'
             cand --temperature 'Randomness: 0 is greedy, always the likeliest token'
             cand --top-k 'Draw from the K likeliest tokens only; 0 is all'
@@ -96,6 +101,8 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --max-tokens 'At most N tokens of answer'
             cand --context 'Tokens that prompt and answer may have together [default: what the model was trained for]'
             cand --threads 'Processor threads [default: all that this process may use]'
+            cand --think 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]'
+            cand --reasoning-effort 'How long a model thinks that lets itself be told: low, medium or high'
             cand --json 'Print one JSON object instead of text'
             cand --raw 'Send the prompt as it is, without the chat template'
             cand --stats 'Print speeds and times on standard error'
@@ -122,8 +129,53 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --max-tokens 'At most N tokens of answer'
             cand --context 'Tokens that prompt and answer may have together [default: what the model was trained for]'
             cand --threads 'Processor threads [default: all that this process may use]'
+            cand --think 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]'
+            cand --reasoning-effort 'How long a model thinks that lets itself be told: low, medium or high'
             cand --plain 'Line by line, for simple terminals (there is no other way yet)'
             cand --stats 'Print speeds and times after each answer'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;tokenize'= {
+            cand -m 'The model: an alias, org/repo[:TAG], a path, or guide'
+            cand --model 'The model: an alias, org/repo[:TAG], a path, or guide'
+            cand -f 'Read the text, or the ids, from a file'
+            cand --file 'Read the text, or the ids, from a file'
+            cand --ids 'Print the ids on one line, with spaces between'
+            cand --json 'Print a JSON object: ids, and pieces as the vocabulary spells them'
+            cand --no-special 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out'
+            cand --decode 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;embed'= {
+            cand -m 'The model: an alias, org/repo[:TAG] or a path [default: embed_model, or the embedding model that came last]'
+            cand --model 'The model: an alias, org/repo[:TAG] or a path [default: embed_model, or the embedding model that came last]'
+            cand -f 'A file that is a text (repeatable)'
+            cand --file 'A file that is a text (repeatable)'
+            cand --prompt 'What the text is for, by the model''s own names (query, document, ...): puts that prompt before it'
+            cand --dimensions 'The first N components alone, for models that are trained for it'
+            cand --threads 'Processor threads [default: all that this process may use]'
+            cand --lines 'Every line of files and of standard input is a text; empty ones are left out'
+            cand --normalize 'Bring vectors to length one whatever the model''s files say'
+            cand --no-normalize 'Leave the vectors as long as they come out'
+            cand --truncate 'Read the beginning of a text that is too long'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;perplexity'= {
+            cand -f 'The text, exactly as it is; without it, standard input'
+            cand --file 'The text, exactly as it is; without it, standard input'
+            cand --context 'Tokens in a chunk [default: 512, or what the model was trained for if that is less]'
+            cand --threads 'Processor threads [default: all that this process may use]'
+            cand --whole 'Score all of the text but its first token, over one window'
+            cand --json 'Print a JSON object'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -175,6 +227,9 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand rm 'Delete models from this machine'
             cand ask 'Ask a question and print the answer'
             cand chat 'Talk with a model'
+            cand tokenize 'Show the tokens of a text'
+            cand embed 'Turn texts into vectors'
+            cand perplexity 'Measure how well a model foresees a text'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
             cand completions 'Print a completion script for a shell'
@@ -192,6 +247,12 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;help;ask'= {
         }
         &'oai;help;chat'= {
+        }
+        &'oai;help;tokenize'= {
+        }
+        &'oai;help;embed'= {
+        }
+        &'oai;help;perplexity'= {
         }
         &'oai;help;tune'= {
         }

@@ -33,6 +33,9 @@ complete -c oai -n "__fish_oai_needs_command" -f -a "show" -d 'Show what a model
 complete -c oai -n "__fish_oai_needs_command" -f -a "rm" -d 'Delete models from this machine'
 complete -c oai -n "__fish_oai_needs_command" -f -a "ask" -d 'Ask a question and print the answer'
 complete -c oai -n "__fish_oai_needs_command" -f -a "chat" -d 'Talk with a model'
+complete -c oai -n "__fish_oai_needs_command" -f -a "tokenize" -d 'Show the tokens of a text'
+complete -c oai -n "__fish_oai_needs_command" -f -a "embed" -d 'Turn texts into vectors'
+complete -c oai -n "__fish_oai_needs_command" -f -a "perplexity" -d 'Measure how well a model foresees a text'
 complete -c oai -n "__fish_oai_needs_command" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
 complete -c oai -n "__fish_oai_needs_command" -f -a "config" -d 'Show the effective settings and where each came from'
 complete -c oai -n "__fish_oai_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -60,6 +63,8 @@ complete -c oai -n "__fish_oai_using_subcommand ask" -s m -l model -d 'The model
 complete -c oai -n "__fish_oai_using_subcommand ask" -s f -l file -d 'Add a text file to the prompt (repeatable)' -r -F
 complete -c oai -n "__fish_oai_using_subcommand ask" -s s -l system -d 'The system message' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l logprobs -d 'With --json: token ids, and the N best log-probabilities of each generated token' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l tools -d 'Functions that the model may call: a JSON list as in OpenAI\'s API; calls are printed as JSON, one a line' -r -F
+complete -c oai -n "__fish_oai_using_subcommand ask" -l documents -d 'Texts to answer from, for models that cite: a JSON list of objects with title and text' -r -F
 complete -c oai -n "__fish_oai_using_subcommand ask" -s t -l temperature -d 'Randomness: 0 is greedy, always the likeliest token' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l top-k -d 'Draw from the K likeliest tokens only; 0 is all' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l top-p -d 'Draw from the smallest set of tokens whose probability reaches P; 1 is all' -r
@@ -72,6 +77,12 @@ complete -c oai -n "__fish_oai_using_subcommand ask" -l stop -d 'End the answer 
 complete -c oai -n "__fish_oai_using_subcommand ask" -s n -l max-tokens -d 'At most N tokens of answer' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l context -d 'Tokens that prompt and answer may have together [default: what the model was trained for]' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l think -d 'What becomes of a model\'s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]' -r -f -a "show\t''
+hide\t''
+off\t''"
+complete -c oai -n "__fish_oai_using_subcommand ask" -l reasoning-effort -d 'How long a model thinks that lets itself be told: low, medium or high' -r -f -a "low\t''
+medium\t''
+high\t''"
 complete -c oai -n "__fish_oai_using_subcommand ask" -l json -d 'Print one JSON object instead of text'
 complete -c oai -n "__fish_oai_using_subcommand ask" -l raw -d 'Send the prompt as it is, without the chat template'
 complete -c oai -n "__fish_oai_using_subcommand ask" -l stats -d 'Print speeds and times on standard error'
@@ -91,10 +102,42 @@ complete -c oai -n "__fish_oai_using_subcommand chat" -l stop -d 'End the answer
 complete -c oai -n "__fish_oai_using_subcommand chat" -s n -l max-tokens -d 'At most N tokens of answer' -r
 complete -c oai -n "__fish_oai_using_subcommand chat" -l context -d 'Tokens that prompt and answer may have together [default: what the model was trained for]' -r
 complete -c oai -n "__fish_oai_using_subcommand chat" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l think -d 'What becomes of a model\'s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]' -r -f -a "show\t''
+hide\t''
+off\t''"
+complete -c oai -n "__fish_oai_using_subcommand chat" -l reasoning-effort -d 'How long a model thinks that lets itself be told: low, medium or high' -r -f -a "low\t''
+medium\t''
+high\t''"
 complete -c oai -n "__fish_oai_using_subcommand chat" -l plain -d 'Line by line, for simple terminals (there is no other way yet)'
 complete -c oai -n "__fish_oai_using_subcommand chat" -l stats -d 'Print speeds and times after each answer'
 complete -c oai -n "__fish_oai_using_subcommand chat" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand chat" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -s m -l model -d 'The model: an alias, org/repo[:TAG], a path, or guide' -r
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -s f -l file -d 'Read the text, or the ids, from a file' -r -F
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -l ids -d 'Print the ids on one line, with spaces between'
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -l json -d 'Print a JSON object: ids, and pieces as the vocabulary spells them'
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -l no-special -d 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out'
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -l decode -d 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added'
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand embed" -s m -l model -d 'The model: an alias, org/repo[:TAG] or a path [default: embed_model, or the embedding model that came last]' -r
+complete -c oai -n "__fish_oai_using_subcommand embed" -s f -l file -d 'A file that is a text (repeatable)' -r -F
+complete -c oai -n "__fish_oai_using_subcommand embed" -l prompt -d 'What the text is for, by the model\'s own names (query, document, ...): puts that prompt before it' -r
+complete -c oai -n "__fish_oai_using_subcommand embed" -l dimensions -d 'The first N components alone, for models that are trained for it' -r
+complete -c oai -n "__fish_oai_using_subcommand embed" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand embed" -l lines -d 'Every line of files and of standard input is a text; empty ones are left out'
+complete -c oai -n "__fish_oai_using_subcommand embed" -l normalize -d 'Bring vectors to length one whatever the model\'s files say'
+complete -c oai -n "__fish_oai_using_subcommand embed" -l no-normalize -d 'Leave the vectors as long as they come out'
+complete -c oai -n "__fish_oai_using_subcommand embed" -l truncate -d 'Read the beginning of a text that is too long'
+complete -c oai -n "__fish_oai_using_subcommand embed" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand embed" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -s f -l file -d 'The text, exactly as it is; without it, standard input' -r -F
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -l context -d 'Tokens in a chunk [default: 512, or what the model was trained for if that is less]' -r
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -l whole -d 'Score all of the text but its first token, over one window'
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand tune" -l from-scratch -d 'Start from random weights, with a corpus: a .toml file or a folder of them' -r -F
 complete -c oai -n "__fish_oai_using_subcommand tune" -s o -l output -d 'The GGUF file to write' -r -F
 complete -c oai -n "__fish_oai_using_subcommand tune" -l name -d 'The name that the file carries' -r
@@ -117,14 +160,17 @@ complete -c oai -n "__fish_oai_using_subcommand completions" -s V -l version -d 
 complete -c oai -n "__fish_oai_using_subcommand man" -l out -d 'Write all pages into a folder' -r -F
 complete -c oai -n "__fish_oai_using_subcommand man" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand man" -s V -l version -d 'Print version'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "pull" -d 'Download a model from the Hugging Face hub'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "list" -d 'List the models on this machine'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "show" -d 'Show what a model is'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "rm" -d 'Delete models from this machine'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "ask" -d 'Ask a question and print the answer'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "chat" -d 'Talk with a model'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "config" -d 'Show the effective settings and where each came from'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "man" -d 'Print a man page'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tune config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "pull" -d 'Download a model from the Hugging Face hub'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "list" -d 'List the models on this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "show" -d 'Show what a model is'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "rm" -d 'Delete models from this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "ask" -d 'Ask a question and print the answer'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "chat" -d 'Talk with a model'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "tokenize" -d 'Show the tokens of a text'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "embed" -d 'Turn texts into vectors'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "perplexity" -d 'Measure how well a model foresees a text'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "config" -d 'Show the effective settings and where each came from'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "man" -d 'Print a man page'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

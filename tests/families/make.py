@@ -97,6 +97,7 @@ MODELS = {
     "qwen3-moe": ("qwen3_moe", dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24, head_dim=16,
                                     norm_topk_prob=True)),
     "olmoe": ("olmoe", dict(num_experts=4, num_experts_per_tok=2)),
+    "olmoe-clip": ("olmoe", dict(num_experts=4, num_experts_per_tok=2, norm_topk_prob=True, clip_qkv=0.5)),
     "granitemoe": ("granitemoe", dict(num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=6.0,
                                       attention_multiplier=0.2, residual_multiplier=0.3, logits_scaling=4.0)),
     "deepseek-v2": ("deepseek_v2", dict(num_key_value_heads=4, kv_lora_rank=16, q_lora_rank=None, qk_nope_head_dim=8,

@@ -139,20 +139,20 @@ impl Attention {
     pub fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> Result<Tensor> {
         let Attention { heads, head_dim, .. } = *self;
         let tokens = pass.tokens;
-        let (mut q, mut kv) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
+        let (mut q, kv) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
         let gate = if self.gated { Some(q.narrow(2, head_dim, head_dim)?) } else { None };
         q = q.narrow(2, 0, head_dim)?;
-        if let (Some(bound), Some((k, v))) = (self.bound, &kv) {
-            q = q.clamp(-bound, bound)?;
-            kv = Some((k.clamp(-bound, bound)?, v.clamp(-bound, bound)?));
-        }
+        let bounded = |x: Tensor| match self.bound {
+            Some(bound) => x.clamp(-bound, bound),
+            None => Ok(x),
+        };
         // Normed and turned, [heads or kv_heads, tokens, head_dim].
         let placed = |x: Tensor, norm: &Option<QkNorms>| -> Result<Tensor> {
             let x = match norm {
                 Some(norm) if !self.norms_last => norm.forward(&x)?,
                 _ => x,
             };
-            let mut x = x.transpose(0, 1)?;
+            let mut x = bounded(x)?.transpose(0, 1)?;
             if let Some(rotation) = self.rotation {
                 let (rope, angles) = &pass.rotations[rotation];
                 x = rope.apply(&x, angles)?;
@@ -173,7 +173,7 @@ impl Attention {
                 if let Some(norm) = &self.v_norm {
                     v = norm.forward(&v.contiguous()?)?;
                 }
-                cache.append(pass.past, &placed(k, &self.norms.1)?, &v.transpose(0, 1)?)?
+                cache.append(pass.past, &placed(k, &self.norms.1)?, &bounded(v)?.transpose(0, 1)?)?
             }
         };
         let mut out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]

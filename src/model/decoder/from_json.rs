@@ -102,7 +102,15 @@ impl<'a> Reader<'a> {
         if json["use_bidirectional_attention"] == "all" {
             return Err(self.unsupported("attention in both directions".to_owned()));
         }
-        let unheard_of = [("falcon", "alibi"), ("phi", "qk_layernorm"), ("nemotron_h", "moe_latent_size")];
+        if self.architecture == "gpt2" && json["scale_attn_weights"] == false {
+            return Err(self.unsupported("scale_attn_weights = false".to_owned()));
+        }
+        let unheard_of = [
+            ("falcon", "alibi"),
+            ("phi", "qk_layernorm"),
+            ("gpt2", "scale_attn_by_inverse_layer_idx"),
+            ("nemotron_h", "moe_latent_size"),
+        ];
         let asks = |what: &str| json[what] == true || json[what].as_u64().is_some_and(|size| size > 0);
         if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && asks(what)) {
             return Err(self.unsupported(format!("{what:?}")));
