@@ -57,7 +57,7 @@ fn vectors_are_those_of_transformers() {
     folders.retain(|path| path.join("config.json").exists());
     folders.sort();
     assert!(folders.len() >= 8, "{folders:?}");
-    let mut checked: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+    let mut checked: BTreeMap<String, (usize, usize, f64)> = BTreeMap::new();
     for folder in &folders {
         let name = folder.file_name().unwrap().to_string_lossy();
         let expected: Expected = serde_json::from_value(json(&folder.join("expected.json"))).unwrap();
@@ -74,22 +74,24 @@ fn vectors_are_those_of_transformers() {
         }
         println!("{name:20} {largest:.1e}");
         let entry = checked.entry(json(&folder.join("config.json"))["model_type"].as_str().unwrap().to_owned());
-        let (models, worst) = entry.or_default();
-        *models += 1;
+        let (folders, files, worst) = entry.or_default();
+        *folders += 1;
+        // Held to the folder's vectors below.
+        *files += usize::from(folder.with_extension("gguf").exists());
         *worst = worst.max(largest);
     }
     // Decoders are counted where their logits are.
     checked.remove("qwen3").expect("a decoder is among the models");
     if std::env::var_os("UPDATE").is_some() {
-        let line = |(name, (models, largest)): (&String, &(usize, f64))| {
-            format!("{name} = {{ models = {models}, deviation = {largest:.1e} }}\n")
+        let line = |(name, (folders, files, largest)): (&String, &(usize, usize, f64))| {
+            format!("{name} = {{ folders = {folders}, gguf_files = {files}, deviation = {largest:.1e} }}\n")
         };
         let text: String = checked.iter().map(line).collect();
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/encoder/checked.toml"), text).unwrap();
     }
     for architecture in encoder::architectures() {
-        let here = checked.remove(architecture.name).map(|(models, _)| models);
-        let said = architecture.checked.map(|c| c.models);
+        let here = checked.remove(architecture.name).map(|(folders, files, _)| (folders, files));
+        let said = architecture.checked.map(|c| (c.folders, c.gguf_files));
         assert_eq!(said, here, "{}: renew it: UPDATE=1 cargo test --test embed", architecture.name);
     }
     assert!(checked.is_empty(), "not of the table: {checked:?}");

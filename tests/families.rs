@@ -80,30 +80,48 @@ fn check(model: &Path, expected: &Path) -> Result<f32, String> {
     Ok(largest)
 }
 
+#[derive(Default)]
+struct Count {
+    folders: usize,
+    gguf_files: usize,
+    largest: f32,
+}
+
 #[test]
 fn logits_are_those_of_transformers() {
     // FAMILIES names another folder of such models, to check more than are kept here.
     let other = std::env::var_os("FAMILIES").map(PathBuf::from);
-    let folder = other.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/families"));
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    folders.retain(|path| path.join("config.json").exists());
-    folders.sort();
-    assert!(other.is_some() || folders.len() >= 20, "{folders:?}");
+    let home = other.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/families"));
+    let mut names: Vec<String> = std::fs::read_dir(&home)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|path| path.join("config.json").exists())
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert!(other.is_some() || names.len() >= 60, "{names:?}");
     let mut wrong = Vec::new();
-    let mut checked: BTreeMap<String, (usize, f32)> = BTreeMap::new();
-    for folder in &folders {
-        let name = folder.file_name().unwrap().to_string_lossy();
+    let mut checked: BTreeMap<String, Count> = BTreeMap::new();
+    for name in &names {
+        let folder = home.join(name);
         let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
         let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-        match check(folder, &folder.join("expected.json")) {
-            Ok(deviation) => {
-                println!("{name:20} {deviation:.1e}");
-                let architecture = config["model_type"].as_str().unwrap().to_owned();
-                let (models, largest) = checked.entry(architecture).or_default();
-                *models += 1;
-                *largest = largest.max(deviation);
+        let count = checked.entry(config["model_type"].as_str().unwrap().to_owned()).or_default();
+        // A file of the same kind that llama.cpp's converter wrote (`families/gguf.py`), with weights that f16 holds
+        // exactly.
+        let file = home.join(format!("gguf/{name}.gguf"));
+        for (model, expected) in [(&folder, folder.join("expected.json")), (&file, file.with_extension("json"))] {
+            if !model.exists() {
+                continue;
             }
-            Err(reason) => wrong.push(format!("{name:20} {reason}")),
+            match check(model, &expected) {
+                Ok(deviation) => {
+                    println!("{:30} {deviation:.1e}", model.strip_prefix(&home).unwrap().display());
+                    count.largest = count.largest.max(deviation);
+                }
+                Err(reason) => wrong.push(format!("{} {reason}", model.display())),
+            }
+            *(if *model == file { &mut count.gguf_files } else { &mut count.folders }) += 1;
         }
     }
     assert!(wrong.is_empty(), "wrong:\n{}", wrong.join("\n"));
@@ -111,36 +129,24 @@ fn logits_are_those_of_transformers() {
         return;
     }
     if std::env::var_os("UPDATE").is_some() {
-        let line = |(name, (models, largest)): (&String, &(usize, f32))| {
-            format!("{name} = {{ models = {models}, deviation = {largest:.1e} }}\n")
+        let line = |(name, count): (&String, &Count)| {
+            let Count { folders, gguf_files, largest } = count;
+            format!("{name} = {{ folders = {folders}, gguf_files = {gguf_files}, deviation = {largest:.1e} }}\n")
         };
         let text: String = checked.iter().map(line).collect();
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/decoder/checked.toml"), text).unwrap();
     }
+    assert_eq!(checked.values().map(|c| c.gguf_files).sum::<usize>(), gguf_files(&home), "files of no folder");
     // What the program says of itself: the deviations may differ by processor, what was checked not.
     for architecture in architectures() {
-        let here = checked.remove(architecture.name).map(|(models, _)| models);
-        let said = architecture.checked.map(|c| c.models);
+        let here = checked.remove(architecture.name).map(|c| (c.folders, c.gguf_files));
+        let said = architecture.checked.map(|c| (c.folders, c.gguf_files));
         assert_eq!(said, here, "{}: renew it: UPDATE=1 cargo test --test families", architecture.name);
     }
-    assert!(checked.is_empty(), "not of the table: {checked:?}");
+    assert!(checked.is_empty(), "not of the table: {:?}", checked.keys());
 }
 
-/// Files that llama.cpp's converter wrote (`families/gguf.py`), with weights that f16 holds exactly.
-#[test]
-fn logits_of_gguf_files_are_those_of_transformers() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/families/gguf");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "gguf"));
-    files.sort();
-    assert!(files.len() >= 20, "{files:?}");
-    let mut wrong = Vec::new();
-    for file in &files {
-        let name = file.file_stem().unwrap().to_string_lossy();
-        match check(file, &file.with_extension("json")) {
-            Ok(deviation) => println!("{name:20} {deviation:.1e}"),
-            Err(reason) => wrong.push(format!("{name:20} {reason}")),
-        }
-    }
-    assert!(wrong.is_empty(), "wrong:\n{}", wrong.join("\n"));
+fn gguf_files(home: &Path) -> usize {
+    let files = std::fs::read_dir(home.join("gguf")).unwrap().map(|e| e.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "gguf")).count()
 }

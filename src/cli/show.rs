@@ -82,15 +82,21 @@ fn architectures(as_json: bool) -> Result<()> {
     if as_json {
         return output::line(&output::json(&all)?);
     }
-    let mut rows =
-        vec![["safetensors", "GGUF", "runs as", "models checked", "largest deviation"].map(str::to_owned).to_vec()];
+    let heads = ["safetensors", "GGUF", "runs as", "verified against", "folders", "GGUF files", "largest deviation"];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(all.iter().map(|a| {
-        let (models, deviation) = match a.checked {
-            Some(c) => (c.models.to_string(), format!("{:.1e}", c.deviation)),
-            None => ("none".to_owned(), String::new()),
-        };
         let gguf = if a.gguf.is_empty() { "none" } else { a.gguf };
-        vec![a.name.to_owned(), gguf.to_owned(), a.kind.to_owned(), models, deviation]
+        let mut row = vec![a.name.to_owned(), gguf.to_owned(), a.kind.to_owned()];
+        match a.checked {
+            Some(c) => row.extend([
+                a.reference().to_owned(),
+                c.folders.to_string(),
+                c.gguf_files.to_string(),
+                format!("{:.1e}", c.deviation),
+            ]),
+            None => row.push("none".to_owned()),
+        }
+        row
     }));
     output::line(output::table(&rows).trim_end())
 }

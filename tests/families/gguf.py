@@ -40,6 +40,12 @@ CHANGES = {
     # What the converter assumes.
     "falcon-new": dict(bias=False),
     "gpt2": dict(n_inner=128),
+    # The converter knows the published lengths.
+    "hunyuan": dict(max_position_embeddings=32768, rope_parameters=dict(
+        rope_type="dynamic", rope_theta=10000.0, alpha=1000.0, factor=1.0, beta_fast=32, beta_slow=1, mscale=1.0,
+        mscale_all_dim=1.0)),
+    # Its rotation is rounded to whole pairs by llama.cpp.
+    "gpt-oss": dict(rope_parameters=dict(make.YARN, truncate=True)),
     "phi": dict(num_key_value_heads=4, intermediate_size=128),
     "qwen2-moe": dict(mlp_only_layers=[]),
     "olmoe": dict(num_key_value_heads=4),
@@ -47,9 +53,11 @@ CHANGES = {
                                             mscale=1.0, mscale_all_dim=1.0)),
 }
 # Not StableLM with norms of heads, which the converter loses, nor DeepSeek V2 with groups of experts, which
-# GGUF means as V3's. The rest would be right too; a choice keeps the folder small.
-NAMES = """cohere2 deepseek-v3 exaone4 falcon-new gemma2 gemma3 glm4 gpt-neox gpt2 granite llama llama-yarn llama3
-ministral3 mixtral olmo3 phi phi3 qwen2 qwen2-moe qwen3 qwen3-moe smollm3 stablelm starcoder2""".split()
+# GGUF means as V3's. The converter asks more of the recurrent families' folders than these have.
+NAMES = """arcee cohere cohere2 deepseek-v3 dots1 ernie4-5 exaone exaone4 falcon-new gemma2 gemma3 gemma4 gemma4-experts
+gemma4-shared glm glm4 glm4-moe glm4-moe-lite gpt-neox gpt-oss gpt2 granite granitemoeshared hunyuan internlm3
+jamba lfm2 lfm2-moe llama llama-yarn llama3 mamba minimax-m2 ministral3 mixtral nemotron olmo olmo3 olmo3-yarn
+phi phi3 phi3-longrope qwen2 qwen2-moe qwen3 qwen3-moe seed-oss smollm3 stablelm starcoder2""".split()
 SPECIAL = ["<s>", "</s>", "<pad>"]
 # GPT-2 spells a line break and a space with characters of their own.
 CHARACTERS = ["\u010a", "\u0120"] + [chr(c) for c in range(0x21, 0x7F)]

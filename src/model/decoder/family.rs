@@ -545,10 +545,24 @@ pub struct Architecture {
     pub checked: Option<Checked>,
 }
 
-/// Beside Hugging Face transformers in float32, with the models of `tests/families` or `tests/embeddings`.
+impl Architecture {
+    /// Whose numbers ours are held to.
+    pub fn reference(&self) -> &'static str {
+        match self.name {
+            // transformers does not have it.
+            "rwkv7" => "flash-linear-attention",
+            _ => "transformers",
+        }
+    }
+}
+
+/// Beside a reference in float32, with the models of `tests/families` or `tests/embeddings`.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct Checked {
-    pub models: usize,
+    /// Safetensors folders.
+    pub folders: usize,
+    /// GGUF files, as llama.cpp's converter writes them.
+    pub gguf_files: usize,
     /// Largest difference of a logit (an encoder's: of a component), as a part of the largest.
     pub deviation: f64,
 }

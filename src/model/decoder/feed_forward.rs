@@ -45,7 +45,7 @@ impl FeedForward {
             return Ok(FeedForward::Dense(dense()?));
         };
         let experts = Mixture::load(checkpoint, config, experts, layer)?;
-        if !checkpoint.has(&format!("blk.{layer}.ffn_pre_norm_2.weight")) {
+        if !checkpoint.has(&format!("blk.{layer}.pre_ffw_norm_2.weight")) {
             return Ok(FeedForward::Experts(experts));
         }
         let norm = |part: &str| {
@@ -54,10 +54,10 @@ impl FeedForward {
         };
         Ok(FeedForward::Both(Both {
             dense: dense()?,
-            post_dense_norm: norm("ffn_post_norm_1")?,
-            experts_norm: norm("ffn_pre_norm_2")?,
+            post_dense_norm: norm("post_ffw_norm_1")?,
+            experts_norm: norm("pre_ffw_norm_2")?,
             experts,
-            post_experts_norm: norm("ffn_post_norm_2")?,
+            post_experts_norm: norm("post_ffw_norm_2")?,
         }))
     }
 

@@ -154,14 +154,13 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             count,
             used: required("expert_used_count")?,
             feed_forward_size: expert_size()?,
-            shared_feed_forward_size: number("expert_shared_feed_forward_length").unwrap_or(match latent {
-                Some(_) => number("expert_shared_count").unwrap_or(0).saturating_mul(expert_size()?),
-                None => 0,
-            }),
+            shared_feed_forward_size: number("expert_shared_feed_forward_length")
+                .unwrap_or(number("expert_shared_count").unwrap_or(0).saturating_mul(expert_size()?)),
             sum_to_one: meta.bool(&key("expert_weights_norm")).unwrap_or(family.experts_sum_to_one),
             scale: float("expert_weights_scale").filter(|scale| *scale != 0.0).unwrap_or(1.0),
             sigmoid: match number("expert_gating_func") {
-                None | Some(0) => family.experts_by_sigmoid,
+                // Files that do not say it have such a bias where the scores are a sigmoid's.
+                None | Some(0) => family.experts_by_sigmoid || gguf.tensors.iter().any(|t| t.name.contains("exp_probs_b")),
                 Some(1 | 3) => false,
                 Some(2) => true,
                 Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),

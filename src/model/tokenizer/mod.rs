@@ -43,6 +43,10 @@ const END_TEXTS: &[&str] = &[
     "<|eom_id|>",
     "<EOT>",
     "<end_of_utterance>",
+    "<turn|>",
+    "<|calls|>",
+    "<|flush|>",
+    "[EOS]",
 ];
 
 /// What a token is besides its text.
