@@ -55,7 +55,11 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         engine::Kind::Decoder => "decoder",
         engine::Kind::Encoder => "encoder, for oai embed",
     };
-    let rows = [
+    let pooling = match (info.pooling, info.kind) {
+        (None, engine::Kind::Decoder) => None,
+        (pooling, _) => Some(pooling.unwrap_or_else(|| "not stated".to_owned())),
+    };
+    let mut rows = vec![
         ("model", model.name),
         ("name", info.name),
         ("architecture", format!("{} ({kind})", info.architecture)),
@@ -67,9 +71,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         ("licence", info.license.unwrap_or_else(|| "not stated".to_owned())),
         ("size", output::bytes(info.size_bytes)),
         ("template", template),
-        ("pooling", info.pooling.unwrap_or_else(|| "not stated".to_owned())),
-        ("path", path.unwrap_or_else(|| "inside the program".to_owned())),
     ];
+    rows.extend(pooling.map(|pooling| ("pooling", pooling)));
+    rows.push(("path", path.unwrap_or_else(|| "inside the program".to_owned())));
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(key, value)| vec![key.to_owned(), output::neutralize(&value)]).collect();
     output::line(output::table(&rows).trim_end())
