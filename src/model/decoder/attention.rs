@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor};
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, LayerConfig};
 use super::family::{NormKind, QkNorm, QkvLayout};
-use super::kv_cache::LayerCache;
+use super::kv_cache::{LayerCache, Seen};
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rope::Rope;
@@ -45,19 +45,20 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// `q` `[heads, tokens, k_dim]` over `k` `[kv_heads, past + tokens, k_dim]` and `v`
-    /// `[kv_heads, past + tokens, v_dim]`: `[heads, tokens, v_dim]`.
-    pub fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: &Pass) -> Result<Tensor> {
+    /// `q` `[heads, tokens, k_dim]` over keys `[kv_heads, positions, k_dim]` and values `[kv_heads, positions, v_dim]`:
+    /// `[heads, tokens, v_dim]`.
+    pub fn attend(&self, q: &Tensor, seen: &Seen, pass: &Pass) -> Result<Tensor> {
+        let Seen { k, v, first } = seen;
         let (heads, tokens, k_dim) = q.dims3()?;
         let (kv_heads, len, v_dim) = v.dims3()?;
         // The heads that share a KV head are stacked along the tokens, so that K and V are not repeated.
         let group = heads / kv_heads;
         let q = (q.contiguous()?.reshape((kv_heads, group * tokens, k_dim))? * self.scale)?;
-        let mut scores = q.matmul(&k.transpose(1, 2)?)?; // [kv_heads, group * tokens, past + tokens]
+        let mut scores = q.matmul(&k.transpose(1, 2)?)?; // [kv_heads, group * tokens, positions]
         if let Some(cap) = self.cap {
             scores = soft_cap(&scores, cap)?;
         }
-        if let Some(mask) = pass.mask(self.window)? {
+        if let Some(mask) = pass.mask(*first, self.window)? {
             scores = scores.reshape((heads, tokens, len))?.broadcast_add(&mask)?;
             scores = scores.reshape((kv_heads, group * tokens, len))?;
         }
@@ -166,9 +167,8 @@ impl Attention {
         if let Some(scales) = &pass.position_scales {
             q = q.broadcast_mul(scales)?;
         }
-        // [kv_heads, past + tokens, head_dim]
-        let (k, v) = match kv {
-            None => cache.view(pass.past + tokens)?,
+        let seen = match kv {
+            None => cache.view(pass.past, pass.past + tokens)?,
             Some((k, mut v)) => {
                 if let Some(norm) = &self.v_norm {
                     v = norm.forward(&v.contiguous()?)?;
@@ -176,7 +176,7 @@ impl Attention {
                 cache.append(pass.past, &placed(k, &self.norms.1)?, &bounded(v)?.transpose(0, 1)?)?
             }
         };
-        let mut out = self.scores.attend(&q, &k, &v, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+        let mut out = self.scores.attend(&q, &seen, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
         if let Some(gate) = gate {
             out = (out * candle_nn::ops::sigmoid(&gate.contiguous()?)?)?;
         }
@@ -280,18 +280,18 @@ pub struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// `[tokens, past + tokens]` of 0 and minus infinity, or `None` when every token sees all.
-    fn mask(&self, window: Option<usize>) -> Result<Option<Tensor>> {
-        let len = self.past + self.tokens;
+    /// `[tokens, positions from first on]` of 0 and minus infinity, or `None` when every token sees all.
+    fn mask(&self, first: usize, window: Option<usize>) -> Result<Option<Tensor>> {
+        let len = self.past + self.tokens - first;
         if self.tokens == 1 && window.is_none_or(|window| window >= len) {
             return Ok(None);
         }
         let mut mask = vec![0f32; self.tokens * len];
         for (token, row) in mask.chunks_mut(len).enumerate() {
-            let position = self.past + token;
-            row[position + 1..].fill(f32::NEG_INFINITY);
+            let place = self.past + token - first;
+            row[place + 1..].fill(f32::NEG_INFINITY);
             if let Some(window) = window {
-                row[..(position + 1).saturating_sub(window)].fill(f32::NEG_INFINITY);
+                row[..(place + 1).saturating_sub(window)].fill(f32::NEG_INFINITY);
             }
         }
         Ok(Some(Tensor::from_vec(mask, (self.tokens, len), &Device::Cpu)?))

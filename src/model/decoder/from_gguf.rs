@@ -160,7 +160,9 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
             scale: float("expert_weights_scale").filter(|scale| *scale != 0.0).unwrap_or(1.0),
             sigmoid: match number("expert_gating_func") {
                 // Files that do not say it have such a bias where the scores are a sigmoid's.
-                None | Some(0) => family.experts_by_sigmoid || gguf.tensors.iter().any(|t| t.name.contains("exp_probs_b")),
+                None | Some(0) => {
+                    family.experts_by_sigmoid || gguf.tensors.iter().any(|t| t.name.contains("exp_probs_b"))
+                }
                 Some(1 | 3) => false,
                 Some(2) => true,
                 Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),

@@ -103,14 +103,14 @@ impl LatentAttention {
             k_rope = rope.apply(&k_rope, angles)?;
         }
         let k = Tensor::cat(&[&latent, &k_rope], 2)?; // [1, tokens, latent + rope]
-        let (k, latents) = cache.append(pass.past, &k, &latent)?;
+        let seen = cache.append(pass.past, &k, &latent)?;
 
         let mut absorbed = Vec::with_capacity(heads);
         for (head, matrix) in self.absorb.iter().enumerate() {
             absorbed.push(matrix.forward(&q_nope.get(head)?)?);
         }
         let q = Tensor::cat(&[&Tensor::stack(&absorbed, 0)?, &q_rope], 2)?; // [heads, tokens, latent + rope]
-        let averaged = self.scores.attend(&q, &k, &latents, pass)?; // [heads, tokens, latent]
+        let averaged = self.scores.attend(&q, &seen, pass)?; // [heads, tokens, latent]
         let mut values = Vec::with_capacity(heads);
         for (head, matrix) in self.expand.iter().enumerate() {
             values.push(matrix.forward(&averaged.get(head)?)?);

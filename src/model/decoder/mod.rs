@@ -276,7 +276,7 @@ impl Decoder {
             output: Linear { weight: output, bias },
             output_norm: norm(checkpoint, &config, final_norm)?,
             rotations: config.rotations.iter().map(Rope::new).collect(),
-            caches: layers.iter().map(|_| LayerCache::new()).collect(),
+            caches: config.layers.iter().map(|layer| LayerCache::new(layer.window)).collect(),
             layers,
             config,
             tokens: Vec::new(),
@@ -300,21 +300,23 @@ impl Decoder {
 
     /// Forgets all tokens from position `len` on and returns how many are left: fewer than `len` where recurrent layers
     /// cannot go back there, for their states are kept only after passes of several tokens, and none where LongRoPE
-    /// turns so few tokens otherwise.
+    /// turns so few tokens otherwise or layers with windows have forgotten what they would see.
     pub fn truncate(&mut self, len: usize) -> usize {
         if len >= self.len() {
             return self.len();
         }
-        if self.turns_anew(len) {
-            self.tokens.clear();
-        } else if self.config.is_recurrent() {
+        let mut kept = len;
+        if self.config.is_recurrent() {
             self.snapshots.retain(|snapshot| snapshot.len <= len);
-            self.tokens.truncate(self.snapshots.last().map_or(0, |snapshot| snapshot.len));
-            let states = self.snapshots.last().map(|snapshot| snapshot.states.clone()).unwrap_or_default();
-            self.restore(states);
-        } else {
-            self.tokens.truncate(len);
+            kept = self.snapshots.last().map_or(0, |snapshot| snapshot.len);
         }
+        if self.turns_anew(kept) || !self.caches.iter().all(|cache| cache.reaches_back_from(kept)) {
+            self.snapshots.clear();
+            kept = 0;
+        }
+        self.tokens.truncate(kept);
+        let states = self.snapshots.last().map(|snapshot| snapshot.states.clone()).unwrap_or_default();
+        self.restore(states);
         self.len()
     }
 

@@ -346,6 +346,28 @@ fn prefill_decode_chunks_and_turns_give_the_same_logits_in_every_family() {
 }
 
 #[test]
+fn a_rolled_cache_gives_the_logits_of_a_whole_one() {
+    for family in FAMILIES {
+        let mut decoder = model(family, TensorType::F32, false);
+        if decoder.config.layers.iter().all(|layer| layer.window.is_none()) {
+            continue;
+        }
+        let long: Vec<u32> = (0..900).map(|i| i * i % VOCAB as u32).collect();
+        // In one pass nothing is rolled away, and a cache that has grown for it has room for all.
+        let whole = run(&mut decoder, &long);
+        let mut decoder = model(family, TensorType::F32, false);
+        let chunks: Vec<_> = long.chunks(7).flat_map(|c| run(&mut decoder, c)).collect();
+        let what = |how: &str| format!("{}: {how}", family.gguf_architecture);
+        assert_same(&whole, &chunks, &what("rolled"));
+        // Near enough the end is still there; far back is not, and is computed anew.
+        assert_eq!(decoder.truncate(895), 895);
+        assert_same(&whole[895..], &run(&mut decoder, &long[895..]), &what("after going back a little"));
+        assert_eq!(decoder.truncate(300), 0, "{}", what("what was seen at 300"));
+        assert_same(&whole[..300], &run(&mut decoder, &long[..300]), &what("after going back far"));
+    }
+}
+
+#[test]
 fn the_cache_grows_past_its_first_capacity() {
     let mut decoder = model(&FAMILIES[0], TensorType::F32, false);
     same_in_chunks(&mut decoder, 600, 100);
