@@ -96,9 +96,11 @@ impl Mamba {
 
     /// The recurrence over the tokens, with a state `h` `[states]` a channel that starts as `before` or zero:
     ///
-    ///     dt = softplus(time_step)
-    ///     h  = exp(dt * a) * h + dt * x * B
-    ///     y  = h . C + d * x
+    /// ```text
+    /// dt = softplus(time_step)
+    /// h  = exp(dt * a) * h + dt * x * B
+    /// y  = h . C + d * x
+    /// ```
     ///
     /// `x` and `time_steps` `[tokens, inner]`, `b` and `c` `[tokens, states]`. Returns y `[tokens, inner]` and the
     /// states after the last token `[inner, states]`.

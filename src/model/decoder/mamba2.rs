@@ -64,9 +64,11 @@ impl Mamba2 {
 
     /// The recurrence over the tokens, with a state `h` `[states, head_dim]` a head that starts as `before` or zero:
     ///
-    ///     dt = softplus(time_step + bias)
-    ///     h  = exp(dt * a) * h + B (dt * x)^T
-    ///     y  = C^T h + d * x
+    /// ```text
+    /// dt = softplus(time_step + bias)
+    /// h  = exp(dt * a) * h + B (dt * x)^T
+    /// y  = C^T h + d * x
+    /// ```
     ///
     /// `mixed` `[tokens, inner + 2 * groups * states]` are x, B and C, `time_steps` `[tokens, heads]`. Returns y
     /// `[tokens, inner]` and the state after the last token, `[groups, states, inner / groups]`.
