@@ -8,7 +8,8 @@ use super::config::{
     DecoderConfig, DeltaNetShape, ExpertGroups, Experts, Latent, LayerConfig, MAX_LAYERS, MixerKind, PositionScale,
     Rotation, Rwkv7Shape, Scales, Selective, StateSpace,
 };
-use super::family::{FAMILIES, Recurrence, Residual, WindowedRope, Windows};
+use super::families::FAMILIES;
+use super::family::{Recurrence, Residual, WindowedRope, Windows};
 use super::rope::RopeScaling;
 use crate::model::Error;
 use crate::weights::{Gguf, Value};

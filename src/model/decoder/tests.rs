@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::family::{KeySharing, QkNorm, Recurrence};
+use super::family::{KeySharing, QkNorm, Recurrence, Residual};
 use super::*;
 use crate::weights::{GgufWriter, Metadata, Source, TensorType, Value};
 
