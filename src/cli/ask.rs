@@ -95,6 +95,11 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     if args.stats {
         output::note(&generation::stats(&answer));
     }
+    if answer.finish == Finish::Length && answer.text.is_empty() && !answer.reasoning.is_empty() && !args.json {
+        output::note(
+            "oai: the answer ended while the model was thinking (-n N sets the limit, --think show prints its thoughts)",
+        );
+    }
     if answer.finish == Finish::Cancelled { Err(Interrupted.into()) } else { Ok(()) }
 }
 
@@ -118,7 +123,7 @@ fn prompt(args: &Args) -> Result<String> {
             .map_err(|e| Input(format!("cannot read standard input: {e}")))?;
         let text = utf8(bytes, "standard input")?;
         // A final line break belongs to the pipe, not to the prompt.
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
         if !text.is_empty() {
             parts.push(text.to_owned());
         }

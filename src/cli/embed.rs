@@ -102,7 +102,7 @@ fn texts(args: &Args) -> Result<Vec<(String, String)>> {
         args.texts.iter().enumerate().map(|(n, text)| (format!("text {}", n + 1), text.clone())).collect();
     let mut add = |name: String, text: String| {
         // A final line break belongs to the file, not to the text.
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
         if !args.lines {
             texts.push((name, text.to_owned()));
             return;

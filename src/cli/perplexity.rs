@@ -16,7 +16,7 @@ use crate::engine::{self, Span};
 /// Measure how well a model foresees a text
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without --whole the text is cut into chunks of --context tokens, each of which begins anew, and the\nsecond half of each is scored, as llama-perplexity does: its numbers can be compared. Control tokens in\nthe text are read as text.\n\nExamples:\n  oai perplexity qwen3:0.6b -f wiki.test.raw\n  oai perplexity ./model-Q4_K_M.gguf -f wiki.test.raw --context 2048 --json\n  git log | oai perplexity qwen3:0.6b --context 128\n  oai perplexity guide --whole < question.txt"
+    after_help = "Without --whole the text is cut into chunks of --context tokens, each of which begins anew, and the second half of each is scored, as llama-perplexity does: its numbers can be compared. Control tokens in the text are read as text.\n\nExamples:\n  oai perplexity qwen3:0.6b -f wiki.test.raw\n  oai perplexity ./model-Q4_K_M.gguf -f wiki.test.raw --context 2048 --json\n  git log | oai perplexity qwen3:0.6b --context 128\n  oai perplexity guide --whole < question.txt"
 )]
 pub struct Args {
     /// The model: an alias, org/repo[:TAG], a path, or guide

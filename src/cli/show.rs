@@ -23,7 +23,7 @@ pub struct Args {
     /// Print the chat template and nothing else
     #[arg(long)]
     template: bool,
-    /// List the architectures that run, and how far they are from Hugging Face transformers
+    /// List the architectures that run, and how far each is from its reference
     #[arg(long, conflicts_with_all = ["model", "template"])]
     architectures: bool,
 }

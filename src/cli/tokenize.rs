@@ -36,7 +36,7 @@ pub struct Args {
     /// Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out
     #[arg(long)]
     no_special: bool,
-    /// The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added
+    /// The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added (bytes that are no whole character as U+FFFD)
     #[arg(long, conflicts_with_all = ["ids", "json"])]
     decode: bool,
 }

@@ -34,7 +34,7 @@ pub enum Error {
     Dimensions { model: String, asked: usize, has: usize },
     #[error("{model} has no prompt {asked:?} ({})", prompts(known))]
     UnknownPrompt { model: String, asked: String, known: String },
-    #[error("{model} is an embedding model: it makes vectors, not text; use it with oai embed, and a chat model here")]
+    #[error("{model} is an embedding model: it makes vectors, not text; use it with oai embed, and a model that writes here")]
     Embedder { model: String },
     #[error(
         "the engine stopped in the middle of an answer, by a fault of its own; run it again, and report it if it stays"

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Error;
 use crate::model::{ChatTemplate, Checkpoint, DecoderConfig, EncoderConfig, Pooling, Recipe};
-use crate::weights::{Source, TensorType};
+use crate::weights::Source;
 
 /// A model described.
 #[derive(Debug, Clone, Serialize)]
@@ -120,7 +120,7 @@ pub(super) fn describe(
             *weights_of_type.entry(tensor.dtype.name()).or_default() += tensor.elements() as u64;
         }
     }
-    let most = weights_of_type.iter().max_by_key(|(_, n)| **n).map_or(TensorType::F32.name(), |(name, _)| name);
+    let most = weights_of_type.iter().max_by_key(|(_, n)| **n).map_or("none", |(name, _)| name);
     ModelInfo {
         name: declared.unwrap_or_else(|| checkpoint.file()),
         architecture: shape.architecture,

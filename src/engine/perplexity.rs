@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Error;
 use super::sampler::log_sum_exp;
-use crate::model::{self, Checkpoint, Decoder, Logits, Tokenizer};
+use crate::model::{self, Checkpoint, Decoder, EncoderConfig, Logits, Tokenizer};
 use crate::weights::Source;
 
 /// Tokens of a chunk where the caller does not say, and the model has that many.
@@ -77,6 +77,9 @@ pub fn perplexity(
     mut progress: impl FnMut(&Progress),
 ) -> Result<Perplexity, Error> {
     let checkpoint = Checkpoint::open(source)?;
+    if EncoderConfig::of(&checkpoint)?.is_some() {
+        return Err(Error::Embedder { model: checkpoint.file() });
+    }
     let mut decoder = Decoder::load(&checkpoint)?;
     let tokenizer = Tokenizer::open(&checkpoint)?;
     let tokens = tokenizer.encode(text, false, true)?;

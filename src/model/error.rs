@@ -6,6 +6,10 @@ pub enum Error {
     Weights(#[from] crate::weights::Error),
     #[error("{file}: {what} is not supported; `oai show --architectures` lists what is")]
     Unsupported { file: String, what: String },
+    #[error("{file} holds a vocabulary and no weights: oai tokenize can use it, and nothing else")]
+    VocabularyOnly { file: String },
+    #[error("{folder} has no config.json; give a model folder or a .gguf file")]
+    NoConfig { folder: String },
     #[error("{file} is damaged or incomplete: {reason}; pull it again")]
     Config { file: String, reason: String },
     #[error(

@@ -38,7 +38,10 @@ impl Checkpoint {
         }
         let file = path.join("config.json");
         let wrong = |reason: String| Error::Config { file: file.display().to_string(), reason };
-        let text = std::fs::read_to_string(&file).map_err(|e| wrong(format!("cannot read it: {e}")))?;
+        let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::NoConfig { folder: path.display().to_string() },
+            _ => wrong(format!("cannot read it: {e}")),
+        })?;
         let config = from_json::parse(&text).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
         let tensors = SafetensorsFolder::open(path)?;
         let plain = |name: &str| packed::plain_name(name).unwrap_or_else(|| name.to_owned());
@@ -69,9 +72,14 @@ impl Checkpoint {
         }
     }
 
-    /// Rows of the embedding; 0 where there is none.
+    /// Rows of the embedding; without one, tokens of the vocabulary.
     pub fn vocab_size(&self) -> usize {
-        self.find("token_embd.weight").map_or(0, |tensor| tensor.shape[0])
+        match (self.find("token_embd.weight"), self) {
+            (Some(tensor), _) => tensor.shape[0],
+            // A file that holds a vocabulary alone.
+            (None, Checkpoint::Gguf(gguf)) => gguf.metadata.array("tokenizer.ggml.tokens").map_or(0, <[_]>::len),
+            (None, Checkpoint::Folder { .. }) => 0,
+        }
     }
 
     /// The name that the file gives its architecture: of the text model, where the model also sees.
@@ -113,8 +121,11 @@ impl Checkpoint {
     }
 
     pub(super) fn require(&self, name: &str) -> Result<&MappedTensor, Error> {
-        self.find(name)
-            .ok_or_else(|| crate::weights::Error::MissingTensor { file: self.file(), name: name.to_owned() }.into())
+        let missing = || match self.tensors().next() {
+            None => Error::VocabularyOnly { file: self.file() },
+            Some(_) => crate::weights::Error::MissingTensor { file: self.file(), name: name.to_owned() }.into(),
+        };
+        self.find(name).ok_or_else(missing)
     }
 
     pub(super) fn wrong_shape(&self, tensor: &MappedTensor, expected: &[usize]) -> Error {
