@@ -59,8 +59,5 @@ fn the_readme_lists_the_architectures() {
     const LEAD: &str = "This is what `oai show --architectures` prints.\n\n```text\n";
     let (before, rest) = readme.split_once(LEAD).unwrap();
     let (_, after) = rest.split_once("```").unwrap();
-    check(
-        "README.md",
-        &format!("{before}{LEAD}{table}```{after}"),
-    );
+    check("README.md", &format!("{before}{LEAD}{table}```{after}"));
 }

@@ -72,7 +72,9 @@ fn code(error: &anyhow::Error) -> u8 {
                 | engine::Error::TextTooShort { .. }
                 | engine::Error::NothingToScore { .. } => 2,
                 engine::Error::Dimensions { .. } | engine::Error::UnknownPrompt { .. } => 2,
-                engine::Error::Embedder { .. } | engine::Error::NoNumbers { .. } => 4,
+                engine::Error::Embedder { .. }
+                | engine::Error::NoNumbers { .. }
+                | engine::Error::NothingLeft { .. } => UNUSABLE,
                 engine::Error::Model(model::Error::Weights(e)) => of_weights(e),
                 engine::Error::Model(_) => UNUSABLE,
                 engine::Error::Stopped => 1,
@@ -126,6 +128,10 @@ pub fn of_usage(error: &clap::Error) -> ExitCode {
 pub fn report_panics() {
     let standard = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
+        let thread = std::thread::current();
+        if thread.name() == Some(model::template::THREAD) {
+            return;
+        }
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|v| v != "0") {
             standard(info);
             return;
@@ -133,5 +139,8 @@ pub fn report_panics() {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let what = info.payload_as_str().unwrap_or("unknown").replace('\n', " ");
         eprintln!("oai: internal error at {place}: {what}; please report it (RUST_BACKTRACE=1 shows more)");
+        if thread.name() == Some("main") {
+            std::process::exit(1);
+        }
     }));
 }

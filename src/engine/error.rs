@@ -14,6 +14,8 @@ pub enum Error {
     NoPlace { model: String, what: &'static str },
     #[error("the prompt is empty; say what to answer, or pipe it in")]
     EmptyPrompt,
+    #[error("{model}: its chat template or its tokenizer made nothing of the prompt; pull it again, or try --raw")]
+    NothingLeft { model: String },
     #[error("the text is {tokens} tokens, and chunks of {context} need {}; lower --context, or score it --whole", 2 * context)]
     TextTooShort { tokens: usize, context: usize },
     #[error("the text is {tokens} tokens and the model's context {context}; score it in chunks, without --whole")]
@@ -27,14 +29,16 @@ pub enum Error {
     #[error("the text has no tokens; there is nothing to make a vector of")]
     NothingToEmbed,
     #[error(
-        "{model} made a vector of what is no number: its weights are damaged, or of too small a type; pull it again"
+        "{model} came to something that is no number: its weights are damaged, or of too small a type; pull it again"
     )]
     NoNumbers { model: String },
     #[error("--dimensions {asked} is not from 1 to {has}, the size of {model}'s vectors")]
     Dimensions { model: String, asked: usize, has: usize },
     #[error("{model} has no prompt {asked:?} ({})", prompts(known))]
     UnknownPrompt { model: String, asked: String, known: String },
-    #[error("{model} is an embedding model: it makes vectors, not text; use it with oai embed, and a model that writes here")]
+    #[error(
+        "{model} is an embedding model: it makes vectors, not text; use it with oai embed, and a model that writes here"
+    )]
     Embedder { model: String },
     #[error(
         "the engine stopped in the middle of an answer, by a fault of its own; run it again, and report it if it stays"

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::answer::{Dialect, Parser, Piece};
 use super::info::{ModelInfo, Shape, describe};
-use super::sampler::{Sampler, best_logprobs};
+use super::sampler::{Sampler, are_numbers, best_logprobs};
 use super::stop::StopMatcher;
 use super::{Error, Event, Finish, Prompt, Request, Timings, Usage};
 use crate::model::{self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, Logits, Recipe, Rendered, Tokenizer};
@@ -150,7 +150,11 @@ impl Worker {
         let started = Instant::now();
         let (prompt, mut parser) = self.prompt(request)?;
         if prompt.is_empty() {
-            return Err(Error::EmptyPrompt);
+            let said = match &request.prompt {
+                Prompt::Raw(text) => !text.is_empty(),
+                Prompt::Messages(messages) => messages.iter().any(|message| !message.content.is_empty()),
+            };
+            return Err(if said { Error::NothingLeft { model: self.name.clone() } } else { Error::EmptyPrompt });
         }
         // One place must be left for an answer.
         if prompt.len() >= self.context {
@@ -190,6 +194,9 @@ impl Worker {
             }
             if self.cancel.load(Ordering::Relaxed) {
                 break Finish::Cancelled;
+            }
+            if !are_numbers(&logits) {
+                return Err(Error::NoNumbers { model: self.name.clone() });
             }
             let id = sampler.sample(&logits, &prompt, &generated);
             if generated.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::Error;
-use super::sampler::log_sum_exp;
+use super::sampler::{are_numbers, log_sum_exp};
 use crate::model::{self, Checkpoint, Decoder, EncoderConfig, Logits, Tokenizer};
 use crate::weights::Source;
 
@@ -155,6 +155,9 @@ fn score(
             let logits = decoder.forward(&chunk[at..at + count], Logits::All, &run)?; // [count, vocab]
             for row in 0..count {
                 let logits: Vec<f32> = logits.get(row)?.to_vec1()?;
+                if !are_numbers(&logits) {
+                    return Err(Error::NoNumbers { model: decoder.config.architecture.clone() });
+                }
                 measured.add(log_sum_exp(&logits) - f64::from(logits[chunk[at + row + 1] as usize]));
             }
         }

@@ -65,7 +65,7 @@ impl Sampler {
             }
         }
         // Rounding may leave a crumb past the last candidate.
-        candidates[candidates.len() - 1].0
+        candidates.last().map_or_else(|| argmax(&logits), |(id, _)| *id)
     }
 
     fn penalize(&self, logits: &mut [f32], prompt: &[u32], generated: &[u32]) {
@@ -109,6 +109,12 @@ pub fn log_sum_exp(logits: &[f32]) -> f64 {
     let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let total: f64 = logits.iter().map(|l| f64::from(l - best).exp()).sum();
     f64::from(best) + total.ln()
+}
+
+/// Whether a token can be drawn by `logits`: minus infinity is fair for some, not for all.
+pub fn are_numbers(logits: &[f32]) -> bool {
+    let odd = |l: &f32| l.is_nan() || *l == f32::INFINITY;
+    !logits.iter().any(odd) && logits.iter().any(|l| *l > f32::NEG_INFINITY)
 }
 
 /// The `n` best natural log-probabilities of `logits`, best first, with `chosen` added at the end

@@ -211,9 +211,13 @@ impl<'a> Cursor<'a> {
             let dim = self.u64()?;
             elements = usize::try_from(dim)
                 .ok()
-                .and_then(|dim| elements.checked_mul(dim))
+                .and_then(|dim| elements.checked_mul(dim.max(1)))
                 .ok_or_else(|| self.damaged(format!("tensor {name} has more elements than can be")))?;
             shape.push(dim as usize);
+        }
+        // A dimension of zero must not hide that the others are too large to multiply.
+        if shape.contains(&0) {
+            elements = 0;
         }
         let id = self.u32()?;
         let offset = self.u64()?;

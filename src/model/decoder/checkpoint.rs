@@ -75,7 +75,7 @@ impl Checkpoint {
     /// Rows of the embedding; without one, tokens of the vocabulary.
     pub fn vocab_size(&self) -> usize {
         match (self.find("token_embd.weight"), self) {
-            (Some(tensor), _) => tensor.shape[0],
+            (Some(tensor), _) => tensor.shape.first().copied().unwrap_or(0),
             // A file that holds a vocabulary alone.
             (None, Checkpoint::Gguf(gguf)) => gguf.metadata.array("tokenizer.ggml.tokens").map_or(0, <[_]>::len),
             (None, Checkpoint::Folder { .. }) => 0,

@@ -139,7 +139,11 @@ pub const FAMILIES: &[Family] = &[
     Family { hf_model_types: &["mistral", "mixtral"], windows: Windows::All, ..LLAMA },
     Family { gguf_architecture: "mistral3", hf_model_types: &["ministral3"], windows: Windows::All, ..LLAMA },
     QWEN2,
-    Family { gguf_architecture: "qwen2vl", hf_model_types: &["qwen2_vl_text", "qwen2_5_vl_text"], ..QWEN2 },
+    Family {
+        gguf_architecture: "qwen2vl",
+        hf_model_types: &["qwen2_vl_text", "qwen2_5_vl_text", "qwen2_vl", "qwen2_5_vl"],
+        ..QWEN2
+    },
     QWEN3,
     Family { gguf_architecture: "qwen3vl", hf_model_types: &["qwen3_vl_text"], ..QWEN3 },
     Family { gguf_architecture: "qwen3vlmoe", hf_model_types: &["qwen3_vl_moe_text"], ..QWEN3 },

@@ -247,7 +247,7 @@ const ENCODER_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Around the text model of a file: nothing, its own name, or a model that also sees.
-const PREFIXES: &[&str] = &["model.", "language_model.", "transformer.", "gpt_neox.", "backbone."];
+const PREFIXES: &[&str] = &["model.", "language_model.", "text_model.", "transformer.", "gpt_neox.", "backbone."];
 
 /// The same for encoders.
 const ENCODER_PREFIXES: &[&str] = &["bert.", "distilbert.", "roberta.", "mpnet.", "nomic_bert.", "encoder."];

@@ -15,6 +15,7 @@ mod source;
 mod untrusted;
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -30,6 +31,12 @@ use crate::weights::Metadata;
 const FUEL: u64 = 8_000_000;
 /// More of it for each byte of a long conversation, up to as much again four times.
 const FUEL_PER_BYTE: u64 = 16;
+/// Bytes of source: the longest that people publish have 20,000.
+const SOURCE_LIMIT: usize = 256 << 10;
+/// Room for all that so long a source and so much fuel can nest; only what is used of it costs.
+const STACK_BYTES: usize = 512 << 20;
+/// The thread that renders: a panic on it is told as the template's error.
+pub const THREAD: &str = "template";
 /// What fuel does not tell: operators that read a long text for one instruction.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Bytes that a template may write.
@@ -192,29 +199,48 @@ impl ChatTemplate {
         self.render_source(&self.source, context, now)
     }
 
+    /// On a thread of its own, since a stranger's template may nest until a usual stack is full, and may loop where
+    /// nobody counts.
     fn render_source(&self, source: &str, context: &Json, now: u64) -> Result<String, Error> {
         let refused = |reason: String| Error::Template { file: self.file.clone(), reason };
-        let mut env = environment();
-        let more = (context.to_string().len() as u64).saturating_mul(FUEL_PER_BYTE).min(4 * FUEL);
-        env.set_fuel(Some(FUEL + more));
-        let until = Instant::now() + TIME_LIMIT;
-        env.add_filter("_iterated", move |state: &State, list: &Value| {
-            state.consume_fuel(list.len().unwrap_or(0) as u64)?;
-            iterators::watched(list, until)
-        });
-        env.add_function("strftime_now", move |format: &str| clock::strftime(format, now));
-        let source = source::prepare(source);
-        let template = env.template_from_str(&source).map_err(|e| refused(reason(&e)))?;
-        let mut out = Bounded(Vec::new());
-        match template.render_captured_to(dict::value(context), &mut out) {
-            Ok(_) => {}
-            Err(_) if out.0.len() > OUTPUT_LIMIT => {
-                return Err(refused(format!("it writes more than {} MiB", OUTPUT_LIMIT >> 20)));
-            }
-            Err(error) => return Err(refused(reason(&error))),
+        if source.len() > SOURCE_LIMIT {
+            return Err(refused(format!("it is longer than {} KiB", SOURCE_LIMIT >> 10)));
         }
-        String::from_utf8(out.0).map_err(|_| refused("it wrote half a character".to_owned()))
+        let (send, rendered) = std::sync::mpsc::channel();
+        let (source, context) = (source.to_owned(), context.clone());
+        let work = move || {
+            let done = catch_unwind(AssertUnwindSafe(|| render(&source, &context, now)));
+            // Whoever waited too long is gone.
+            let _ = send.send(done.unwrap_or_else(|_| Err("the template engine failed on it".to_owned())));
+        };
+        let thread = std::thread::Builder::new().name(THREAD.to_owned()).stack_size(STACK_BYTES).spawn(work);
+        thread.map_err(|e| refused(format!("there is no room to render it: {e}")))?;
+        let late = || format!("it takes more than {} s", TIME_LIMIT.as_secs());
+        // A render that notices the time itself says so first.
+        let rendered = rendered.recv_timeout(TIME_LIMIT + Duration::from_secs(1)).unwrap_or_else(|_| Err(late()));
+        rendered.map_err(refused)
     }
+}
+
+fn render(source: &str, context: &Json, now: u64) -> Result<String, String> {
+    let mut env = environment();
+    let more = (context.to_string().len() as u64).saturating_mul(FUEL_PER_BYTE).min(4 * FUEL);
+    env.set_fuel(Some(FUEL + more));
+    let until = Instant::now() + TIME_LIMIT;
+    env.add_filter("_iterated", move |state: &State, list: &Value| {
+        state.consume_fuel(list.len().unwrap_or(0) as u64)?;
+        iterators::watched(list, until)
+    });
+    env.add_function("strftime_now", move |format: &str| clock::strftime(format, now));
+    let source = source::prepare(source);
+    let template = env.template_from_str(&source).map_err(|e| reason(&e))?;
+    let mut out = Bounded(Vec::new());
+    match template.render_captured_to(dict::value(context), &mut out) {
+        Ok(_) => {}
+        Err(_) if out.0.len() > OUTPUT_LIMIT => return Err(format!("it writes more than {} MiB", OUTPUT_LIMIT >> 20)),
+        Err(error) => return Err(reason(&error)),
+    }
+    String::from_utf8(out.0).map_err(|_| "it wrote half a character".to_owned())
 }
 
 /// What is written until there is too much of it.

@@ -173,11 +173,26 @@ struct Head {
     pre_tokenizer: Json,
     #[serde(default)]
     normalizer: Json,
+    #[serde(default)]
+    post_processor: Json,
+}
+
+/// Refuses a post-processor that puts a token it does not know: the `tokenizers` crate would panic.
+fn known_specials(processor: &Json) -> Result<(), String> {
+    for part in ["single", "pair"].iter().filter_map(|key| processor[*key].as_array()).flatten() {
+        if let Some(id) = part["SpecialToken"]["id"].as_str()
+            && processor["special_tokens"].get(id).is_none()
+        {
+            return Err(format!("its post-processor names {id:?}, which is no special token of it"));
+        }
+    }
+    processor["processors"].as_array().into_iter().flatten().try_for_each(known_specials)
 }
 
 fn tokenizer_json(_: &Files, path: &Path) -> Result<Tokenizer, String> {
     let text = read(path)?;
     let head: Head = serde_json::from_str(&text).map_err(|e| format!("it is not JSON of a tokenizer ({e})"))?;
+    known_specials(&head.post_processor)?;
     let mut inner: tokenizers::Tokenizer = text.parse().map_err(|e| format!("{e}"))?;
     // What a file says on truncation and padding is about batches.
     inner.with_truncation(None).map_err(|e| e.to_string())?;

@@ -25,7 +25,7 @@ impl Reader<'_> {
         if count > MAX_LAYERS {
             return Err(self.wrong(format!("layers is {count}")));
         }
-        let window = self.number(&["sliding_window"]);
+        let window = self.number(&["sliding_window"]).filter(|window| *window > 0);
         let full_every = self.number(&["sliding_window_pattern"]);
         // Granite's newest do without unless they say otherwise.
         let unrotated = self.architecture == "granitemoehybrid" && json["position_embedding_type"] != "rope";
@@ -106,6 +106,9 @@ impl Reader<'_> {
         let json = self.json;
         if let Some(attends) = json["attn_layer_indices"].as_array() {
             return attends.contains(&index.into()).then_some("attention");
+        }
+        if let (Some(attends), true) = (json["full_attn_idxs"].as_array(), json["layer_types"].is_null()) {
+            return Some(if attends.contains(&index.into()) { "full_attention" } else { "conv" });
         }
         if let Some(attends) = self.periodic("attn_layer", index) {
             return attends.then_some("attention");
@@ -238,7 +241,7 @@ impl Reader<'_> {
             Some(ratio) => ((ratio * hidden_size as f64) as usize).min(1 << 31).next_multiple_of(32),
             None => 4 * hidden_size,
         });
-        if self.json["block_auto_adjust_ff_dim"] != true {
+        if self.architecture != "lfm2" || self.json["block_auto_adjust_ff_dim"] == false {
             return size;
         }
         // LFM2 says how wide an ungated layer of as many weights would be.

@@ -5,6 +5,8 @@
 mod layers;
 mod rope;
 
+use std::sync::LazyLock;
+
 use serde_json::Value as Json;
 
 use super::config::{DecoderConfig, ExpertGroups, Experts, Latent, UNBOUNDED_CONTEXT};
@@ -13,6 +15,12 @@ use super::family::{Activation, Family, NormKind, Residual};
 use super::feed_forward::{SILU_BOUND, SILU_SLOPE};
 use super::packed::Packing;
 use crate::model::Error;
+
+/// What transformers takes where a file says nothing, by `model_type`: the class attributes of its `configuration_*.py`.
+/// The part of a file that describes a model within another names only what differs from them.
+static USUAL: LazyLock<Json> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("defaults.json")).expect("a test parses the file that is built in")
+});
 
 /// The configuration that `json` describes; `file` is what errors mention.
 pub fn config(json: &Json, file: &str) -> Result<DecoderConfig, Error> {
@@ -86,7 +94,14 @@ impl<'a> Reader<'a> {
 
     /// The first of `names` that is a number.
     fn number(&self, names: &[&str]) -> Option<usize> {
-        names.iter().find_map(|name| self.json[*name].as_u64()).map(|v| v as usize)
+        self.given_or_usual(names, Json::as_u64).map(|v| v as usize)
+    }
+
+    /// What the file has under the first of `names` that `read` understands; what is usual, if it mentions none of them.
+    fn given_or_usual<T>(&self, names: &[&str], read: impl Fn(&Json) -> Option<T>) -> Option<T> {
+        let silent = names.iter().all(|name| self.json.get(*name).is_none());
+        let json = if silent { &USUAL[self.architecture] } else { self.json };
+        names.iter().find_map(|name| read(&json[*name]))
     }
 
     fn required(&self, names: &[&str]) -> Result<usize, Error> {
@@ -94,14 +109,11 @@ impl<'a> Reader<'a> {
     }
 
     fn float(&self, names: &[&str]) -> Option<f64> {
-        names.iter().find_map(|name| self.json[*name].as_f64())
+        self.given_or_usual(names, Json::as_f64)
     }
 
     fn config(&self) -> Result<DecoderConfig, Error> {
         let json = self.json;
-        if json["use_bidirectional_attention"] == "all" {
-            return Err(self.unsupported("attention in both directions".to_owned()));
-        }
         if self.architecture == "gpt2" && json["scale_attn_weights"] == false {
             return Err(self.unsupported("scale_attn_weights = false".to_owned()));
         }
@@ -115,7 +127,8 @@ impl<'a> Reader<'a> {
         if let Some((_, what)) = unheard_of.iter().find(|(of, what)| *of == self.architecture && asks(what)) {
             return Err(self.unsupported(format!("{what:?}")));
         }
-        if json["use_bidirectional_attention"] == true || json["is_causal"] == false {
+        let both_ways = &json["use_bidirectional_attention"];
+        if *both_ways == true || *both_ways == "all" || json["is_causal"] == false {
             return Err(self.unsupported("attention in both directions".to_owned()));
         }
         let hidden_size = self.required(&["hidden_size", "n_embd"])?;
@@ -251,6 +264,21 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is published of Gemma 3's text model within one that also sees: the rest is the class's.
+    #[test]
+    fn what_a_file_does_not_say_is_as_transformers_has_it() {
+        let text = r#"{"model_type": "gemma3", "text_config": {"hidden_size": 2560, "intermediate_size": 10240,
+            "model_type": "gemma3_text", "num_hidden_layers": 34, "sliding_window": 1024,
+            "rope_scaling": {"factor": 8.0, "rope_type": "linear"}}}"#;
+        let config = super::config(&super::parse(text).unwrap(), "config.json").unwrap();
+        let layer = config.layers[0];
+        assert_eq!((config.heads, layer.kv_heads, layer.head_dim, config.context_length), (8, 4, 256, 131_072));
+        assert_eq!(config.rotations.iter().map(|rotation| rotation.theta).collect::<Vec<_>>(), [1e6, 1e4]);
+        let windows: Vec<bool> = config.layers.iter().map(|layer| layer.window == Some(1024)).collect();
+        assert_eq!(windows[..7], [true, true, true, true, true, false, true]);
+        assert_eq!(config.scales.attention, 1.0 / 16.0);
+    }
 
     #[test]
     fn numbers_that_only_python_knows_are_null() {

@@ -44,8 +44,9 @@ impl Reader<'_> {
             "proportional" => None,
             _ => rope["partial_rotary_factor"].as_f64().or(self.float(&["partial_rotary_factor", "rotary_pct"])),
         };
-        let usual = if self.family.delta_net.is_some() { 0.25 } else { 1.0 };
-        let dim = (head_dim as f64 * fraction.unwrap_or(usual)) as usize;
+        // MiniMax's files say how many components turn.
+        let turning = self.json["rotary_dim"].as_u64().filter(|_| fraction.is_none());
+        let dim = turning.map_or((head_dim as f64 * fraction.unwrap_or(1.0)) as usize, |dim| dim as usize);
         let scaling = match kind {
             // Images and text have axes of their own in multimodal files; text alone turns as ever.
             "default" | "mrope" => RopeScaling::None,
