@@ -70,7 +70,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;show' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
             [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'Print the chat template and nothing else')
-            [CompletionResult]::new('--architectures', '--architectures', [CompletionResultType]::ParameterName, 'List the architectures that run, and how far they are from Hugging Face transformers')
+            [CompletionResult]::new('--architectures', '--architectures', [CompletionResultType]::ParameterName, 'List the architectures that run, and how far each is from its reference')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -157,7 +157,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--ids', '--ids', [CompletionResultType]::ParameterName, 'Print the ids on one line, with spaces between')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object: ids, and pieces as the vocabulary spells them')
             [CompletionResult]::new('--no-special', '--no-special', [CompletionResultType]::ParameterName, 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out')
-            [CompletionResult]::new('--decode', '--decode', [CompletionResultType]::ParameterName, 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added')
+            [CompletionResult]::new('--decode', '--decode', [CompletionResultType]::ParameterName, 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added (bytes that are no whole character as U+FFFD)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')

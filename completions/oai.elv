@@ -63,7 +63,7 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;show'= {
             cand --json 'Print a JSON object'
             cand --template 'Print the chat template and nothing else'
-            cand --architectures 'List the architectures that run, and how far they are from Hugging Face transformers'
+            cand --architectures 'List the architectures that run, and how far each is from its reference'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -146,7 +146,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --ids 'Print the ids on one line, with spaces between'
             cand --json 'Print a JSON object: ids, and pieces as the vocabulary spells them'
             cand --no-special 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out'
-            cand --decode 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added'
+            cand --decode 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added (bytes that are no whole character as U+FFFD)'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'

@@ -10,6 +10,7 @@ use super::delta_rule::{self, Sizes};
 use super::family::{KeySharing, NormKind};
 use super::kv_cache::LayerCache;
 use super::linear::Linear;
+use super::mamba2::softplus;
 use super::norm::Norm;
 use crate::model::Error;
 
@@ -102,11 +103,6 @@ impl DeltaNet {
         let out = self.norm.forward(&out)?.reshape((tokens, value_heads * value_dim))?;
         self.output.forward(&(out * gate.silu()?)?)
     }
-}
-
-/// `ln(1 + e^x)`.
-fn softplus(x: f32) -> f32 {
-    if x > 20.0 { x } else { x.exp().ln_1p() }
 }
 
 /// Two linear layers of the same input.

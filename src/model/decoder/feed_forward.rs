@@ -125,7 +125,7 @@ impl Dense {
             true if checkpoint.has(&format!("{}.weight", name("ffn_gate"))) => {
                 Input::Gated { gate: wide("ffn_gate", size)?, up: wide("ffn_up", size)? }
             }
-            true => Input::Fused { gate_up: wide("ffn_up", 2 * size)? },
+            true => Input::Fused { gate_up: wide("ffn_up", size.saturating_mul(2))? },
         };
         let down = checkpoint.linear(&name("ffn_down"), hidden, size, false)?;
         Ok(Dense { input, down, activation })

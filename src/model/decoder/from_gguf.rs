@@ -149,6 +149,13 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
         Some(size) => Ok(size),
         None => required("feed_forward_length"),
     };
+    let sigmoid = match number("expert_gating_func") {
+        // Files that do not say it have such a bias where the scores are a sigmoid's.
+        None | Some(0) => family.experts_by_sigmoid || gguf.tensors.iter().any(|t| t.name.contains("exp_probs_b")),
+        Some(1 | 3) => false,
+        Some(2) => true,
+        Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),
+    };
     let experts = match expert_count {
         0 => None,
         count => Some(Experts {
@@ -159,18 +166,14 @@ pub fn config(checkpoint: &Checkpoint, gguf: &Gguf) -> Result<DecoderConfig, Err
                 .unwrap_or(number("expert_shared_count").unwrap_or(0).saturating_mul(expert_size()?)),
             sum_to_one: meta.bool(&key("expert_weights_norm")).unwrap_or(family.experts_sum_to_one),
             scale: float("expert_weights_scale").filter(|scale| *scale != 0.0).unwrap_or(1.0),
-            sigmoid: match number("expert_gating_func") {
-                // Files that do not say it have such a bias where the scores are a sigmoid's.
-                None | Some(0) => {
-                    family.experts_by_sigmoid || gguf.tensors.iter().any(|t| t.name.contains("exp_probs_b"))
-                }
-                Some(1 | 3) => false,
-                Some(2) => true,
-                Some(other) => return Err(unsupported(format!("expert_gating_func {other}"))),
-            },
+            sigmoid,
             groups: match number("expert_group_count").filter(|count| *count > 1) {
                 None => None,
-                Some(count) => Some(ExpertGroups { count, used: required("expert_group_used_count")?, best: 2 }),
+                Some(count) => Some(ExpertGroups {
+                    count,
+                    used: required("expert_group_used_count")?,
+                    best: if sigmoid { 2 } else { 1 },
+                }),
             },
         }),
     };

@@ -199,7 +199,8 @@ fn from_json(json: &Json, file: &str, family: &'static Family) -> Result<Encoder
         family,
         architecture: architecture.to_owned(),
         hidden_size,
-        feed_forward_size: number(&["intermediate_size", "hidden_dim", "n_inner"]).unwrap_or(4 * hidden_size),
+        feed_forward_size: number(&["intermediate_size", "hidden_dim", "n_inner"])
+            .unwrap_or(hidden_size.saturating_mul(4)),
         heads,
         context_length: positions.saturating_sub(first_position),
         first_position,

@@ -227,7 +227,8 @@ impl<'a> Reader<'a> {
     fn experts(&self) -> Result<Option<Experts>, Error> {
         let least = if self.architecture == "jamba" { 2 } else { 1 };
         let names = ["num_local_experts", "num_experts", "n_routed_experts"];
-        let Some(count) = self.number(&names).filter(|count| *count >= least) else {
+        let Some(count) = self.number(&names).filter(|count| *count >= least && self.json["enable_moe_block"] != false)
+        else {
             return Ok(None);
         };
         let feed_forward_size = self.required(&["moe_intermediate_size", "intermediate_size"])?;
