@@ -52,9 +52,9 @@ CHANGES = {
     "ministral3": dict(rope_parameters=dict(make.YARN, original_max_position_embeddings=8, llama_4_scaling_beta=0.1,
                                             mscale=1.0, mscale_all_dim=1.0)),
 }
-# Not StableLM with norms of heads, which the converter loses, nor DeepSeek V2 with groups of experts, which
-# GGUF means as V3's. The converter asks more of the recurrent families' folders than these have.
-NAMES = """arcee cohere cohere2 deepseek-v3 dots1 ernie4-5 exaone exaone4 falcon-new gemma2 gemma3 gemma4 gemma4-experts
+# Not StableLM with norms of heads, which the converter loses. It asks more of the recurrent families' folders than
+# these have.
+NAMES = """arcee cohere cohere2 deepseek-v2-groups deepseek-v3 dots1 ernie4-5 exaone exaone4 falcon-new gemma2 gemma3 gemma4 gemma4-experts
 gemma4-shared glm glm4 glm4-moe glm4-moe-lite gpt-neox gpt-oss gpt2 granite granitemoeshared hunyuan internlm3
 jamba lfm2 lfm2-moe llama llama-yarn llama3 mamba minimax-m2 ministral3 mixtral nemotron olmo olmo3 olmo3-yarn
 phi phi3 phi3-longrope qwen2 qwen2-moe qwen3 qwen3-moe seed-oss smollm3 stablelm starcoder2""".split()
