@@ -5,6 +5,7 @@ mod common;
 use std::process::Stdio;
 
 use common::{GUIDE, Home, assert_error, finish};
+use oai::weights::{Bytes, Gguf, GgufWriter};
 use serde_json::Value;
 
 #[test]
@@ -255,4 +256,27 @@ fn a_small_training_makes_a_model_that_answers() {
     assert_eq!(home.run(&["ask", "-t", "0", "-m", out, "which colour?"]).1, "blue\n");
     std::fs::write(corpus, "[[topic]]\nid = 3").unwrap();
     assert_error(home.run(&["tune", "--from-scratch", corpus, "-o", out]), 7, &["faq.toml"]);
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_an_error_of_the_model() {
+    let home = Home::new();
+    let guide = Gguf::from_bytes(Bytes::from_static(GUIDE), "guide").unwrap();
+    let mut writer = GgufWriter::new(guide.metadata);
+    for tensor in &guide.tensors {
+        let mut data = tensor.data().to_vec();
+        if tensor.name == "output_norm.weight" {
+            data[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+        }
+        writer.tensor(&tensor.name, &tensor.shape, tensor.dtype, data);
+    }
+    let path = home.path().join("infinite.gguf");
+    writer.write(&path).unwrap();
+    let path = path.to_str().unwrap();
+    for args in [&["ask", "-m", path, "hi"][..], &["ask", "-t", "0", "-m", path, "hi"]] {
+        assert_error(home.run(args), 4, &["guide", "no number"]);
+    }
+    let (code, stdout, stderr) =
+        finish(home.oai(&["perplexity", path, "--whole"]).write_stdin("How do I resume a pull?"));
+    assert_error((code, stdout, stderr), 4, &["no number"]);
 }

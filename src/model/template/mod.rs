@@ -357,6 +357,17 @@ mod tests {
     }
 
     #[test]
+    fn templates_that_nest_deep_or_break_the_engine_do_not_end_the_program() {
+        assert_eq!(render(&format!("{{{{ {} 0 }}}}", "not ".repeat(20_000)), &json!({})).unwrap(), "False");
+        let nested = "{% set n = namespace(x=[]) %}{% for i in range(50000) %}{% set n.x = [n.x] %}{% endfor %}ok";
+        assert_eq!(render(nested, &json!({})).unwrap(), "ok");
+        let broken = render("{% for x in [1] %}{{ loop.cycle() }}{% endfor %}", &json!({})).unwrap_err();
+        assert!(broken.to_string().contains("failed on it"), "{broken}");
+        let long = render(&" ".repeat(SOURCE_LIMIT + 1), &json!({})).unwrap_err();
+        assert!(long.to_string().contains("256 KiB"), "{long}");
+    }
+
+    #[test]
     fn dates_are_those_of_the_calendar() {
         let date = render("{{ strftime_now('%d %b %Y|%A|%-d|%H:%M:%S') }}", &json!({})).unwrap();
         assert_eq!(date, "02 Jan 2026|Friday|2|03:04:05");
