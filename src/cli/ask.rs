@@ -1,13 +1,12 @@
 //! `oai ask`: one question, one answer.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
 use super::exit::{Input, Interrupted, Usage};
-use super::{generation, interrupt, model, output, sampling, thinking};
+use super::{generation, interrupt, model, output, sampling, text, thinking};
 use crate::config::Settings;
 use crate::engine::{Finish, Message, Prompt, Request, Role, TemplateOptions};
 
@@ -111,19 +110,12 @@ fn prompt(args: &Args) -> Result<String> {
         parts.push(words);
     }
     for path in &args.file {
-        let bytes = std::fs::read(path).map_err(|e| Input(format!("cannot read {}: {e}", path.display())))?;
-        let text = utf8(bytes, &path.display().to_string())?;
+        let text = text::of_file(path)?;
         parts.push(if args.raw { text } else { fenced(path, &text) });
     }
     if !output::stdin_is_terminal() {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map_err(|e| Input(format!("cannot read standard input: {e}")))?;
-        let text = utf8(bytes, "standard input")?;
-        // A final line break belongs to the pipe, not to the prompt.
-        let text = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
+        let text = text::of_stdin()?;
+        let text = text::without_last_break(&text);
         if !text.is_empty() {
             parts.push(text.to_owned());
         }
@@ -140,8 +132,8 @@ fn prompt(args: &Args) -> Result<String> {
 /// The objects of a JSON list in a file.
 fn objects(path: &Path) -> Result<Vec<Json>, Input> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|e| Input(format!("cannot read {name}: {e}")))?;
-    let list: Json = serde_json::from_str(&text).map_err(|e| Input(format!("{name} is not JSON: {e}")))?;
+    let list: Json =
+        serde_json::from_str(&text::of_file(path)?).map_err(|e| Input(format!("{name} is not JSON: {e}")))?;
     match list {
         Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_object) => Ok(items),
         _ => Err(Input(format!("{name} must hold a JSON list of objects, at least one"))),
@@ -154,13 +146,6 @@ fn function(tool: Json) -> Json {
         return tool;
     }
     json!({"type": "function", "function": tool})
-}
-
-pub(super) fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Input> {
-    String::from_utf8(bytes).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        Input(format!("{name} is not UTF-8 text (byte {at}); convert it first, for example with iconv"))
-    })
 }
 
 /// A file as Markdown: its name, and its text between fences longer than any inside.

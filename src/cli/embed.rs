@@ -1,13 +1,12 @@
 //! `oai embed`: texts in, vectors out.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::exit::{Input, Usage};
-use super::{ask, interrupt, model, output};
+use super::exit::Usage;
+use super::{interrupt, model, output, text};
 use crate::config::{Origin, Settings};
 use crate::engine::{EmbedOptions, Embedder};
 
@@ -101,8 +100,7 @@ fn texts(args: &Args) -> Result<Vec<(String, String)>> {
     let mut texts: Vec<(String, String)> =
         args.texts.iter().enumerate().map(|(n, text)| (format!("text {}", n + 1), text.clone())).collect();
     let mut add = |name: String, text: String| {
-        // A final line break belongs to the file, not to the text.
-        let text = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
+        let text = text::without_last_break(&text);
         if !args.lines {
             texts.push((name, text.to_owned()));
             return;
@@ -111,17 +109,12 @@ fn texts(args: &Args) -> Result<Vec<(String, String)>> {
         texts.extend(lines.map(|(n, line)| (format!("{name}, line {}", n + 1), line.to_owned())));
     };
     for path in &args.file {
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|e| Input(format!("cannot read {name}: {e}")))?;
-        let text = ask::utf8(bytes, &name)?;
-        add(name, text);
+        add(path.display().to_string(), text::of_file(path)?);
     }
     if args.texts.is_empty() && args.file.is_empty() && !output::stdin_is_terminal() {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map_err(|e| Input(format!("cannot read standard input: {e}")))?;
-        if !bytes.is_empty() {
-            add("standard input".to_owned(), ask::utf8(bytes, "standard input")?);
+        let text = text::of_stdin()?;
+        if !text.is_empty() {
+            add("standard input".to_owned(), text);
         }
     }
     if texts.is_empty() {

@@ -18,6 +18,7 @@ mod pull;
 mod rm;
 mod sampling;
 mod show;
+mod text;
 mod thinking;
 mod tokenize;
 mod tune;

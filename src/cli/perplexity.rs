@@ -1,15 +1,13 @@
 //! `oai perplexity`: how well a model foresees a text.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::ask::utf8;
-use super::exit::{Input, Usage};
-use super::{interrupt, model, output};
+use super::exit::Usage;
+use super::{interrupt, model, output, text};
 use crate::config::{Origin, Settings};
 use crate::engine::{self, Span};
 
@@ -100,17 +98,11 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
 }
 
 fn text(args: &Args) -> Result<String> {
-    let Some(path) = &args.file else {
-        if output::stdin_is_terminal() {
-            return Err(Usage("no text: give a file (-f FILE) or pipe text in".to_owned()).into());
+    match &args.file {
+        Some(path) => Ok(text::of_file(path)?),
+        None if output::stdin_is_terminal() => {
+            Err(Usage("no text: give a file (-f FILE) or pipe text in".to_owned()).into())
         }
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map_err(|e| Input(format!("cannot read standard input: {e}")))?;
-        return Ok(utf8(bytes, "standard input")?);
-    };
-    let bytes = std::fs::read(path).map_err(|e| Input(format!("cannot read {}: {e}", path.display())))?;
-    Ok(utf8(bytes, &path.display().to_string())?)
+        None => Ok(text::of_stdin()?),
+    }
 }

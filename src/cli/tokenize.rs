@@ -1,13 +1,13 @@
 //! `oai tokenize`: text as the model reads it, and back.
 
-use std::io::{BufWriter, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
 use super::exit::{Input, Usage};
-use super::{model, output};
+use super::{model, output, text};
 use crate::config::Settings;
 use crate::engine;
 use crate::model::Tokenizer;
@@ -102,28 +102,13 @@ fn text(args: &Args) -> Result<String> {
         return Ok(args.text.join(" "));
     }
     if let Some(path) = &args.file {
-        let bytes = std::fs::read(path).map_err(|e| Input(format!("cannot read {}: {e}", path.display())))?;
-        return utf8(bytes, path);
+        return Ok(text::of_file(path)?);
     }
     if output::stdin_is_terminal() {
         let what = "nothing to tokenize: give a text (oai tokenize \"Hello\"), a file (-f FILE) or pipe text in";
         return Err(Usage(what.to_owned()).into());
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().read_to_end(&mut bytes);
-    read.map_err(|e| Input(format!("cannot read standard input: {e}")))?;
-    utf8(bytes, Path::new("standard input"))
-}
-
-fn utf8(bytes: Vec<u8>, name: &Path) -> Result<String> {
-    Ok(String::from_utf8(bytes).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        Input(format!(
-            "{} is not UTF-8 text (byte {at} is 0x{:02x}); convert it first, for example with iconv",
-            name.display(),
-            e.as_bytes()[at]
-        ))
-    })?)
+    Ok(text::of_stdin()?)
 }
 
 /// Text on one line: line breaks and other control characters, quotes and backslashes escaped, and bytes that are
