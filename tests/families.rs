@@ -2,56 +2,22 @@
 //! `families/make.py` made. One prefill, token by token and in chunks; a second request and going
 //! back on the same decoder: always the same logits.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
+use common::reference::{Expected, argmax, decoder, deviation, run, run_all};
 use oai::model::decoder::architectures;
-use oai::model::{Checkpoint, Decoder, Logits};
-use oai::weights::Source;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Expected {
-    prompts: Vec<Prompt>,
-}
-
-#[derive(Deserialize)]
-struct Prompt {
-    input_ids: Vec<u32>,
-    last_logits: Vec<f32>,
-    greedy_ids: Vec<u32>,
-}
-
-static RUN: AtomicBool = AtomicBool::new(false);
-
-/// Logits after the last of `tokens`.
-fn run(decoder: &mut Decoder, tokens: &[u32]) -> Vec<f32> {
-    let logits = decoder.forward(tokens, Logits::Last, &RUN).unwrap();
-    logits.get(logits.dim(0).unwrap() - 1).unwrap().to_vec1().unwrap()
-}
-
-/// Logits after the last of `parts`.
-fn all<'a>(decoder: &mut Decoder, parts: impl Iterator<Item = &'a [u32]>) -> Vec<f32> {
-    parts.fold(Vec::new(), |_, part| run(decoder, part))
-}
-
-/// The largest difference, as a part of the largest logit.
-fn deviation(logits: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(logits.len(), expected.len());
-    let scale = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
-    logits.iter().zip(expected).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / scale
-}
 
 fn check(model: &Path, expected: &Path) -> Result<f32, String> {
-    let expected = std::fs::read_to_string(expected).map_err(|e| e.to_string())?;
-    let expected: Expected = serde_json::from_str(&expected).map_err(|e| e.to_string())?;
-    let checkpoint = Checkpoint::open(&Source::Path(model.to_owned())).map_err(|e| e.to_string())?;
-    let mut decoder = Decoder::load(&checkpoint).map_err(|e| e.to_string())?;
+    let expected = Expected::read(expected)?;
+    let mut decoder = decoder(model)?;
     let mut largest = 0f32;
     // Twice: the second request finds what the first left in the caches.
     for prompt in expected.prompts.iter().chain(&expected.prompts) {
         let ids = &prompt.input_ids;
+        assert!(!prompt.greedy_ids.is_empty(), "{}: nothing to compare with", model.display());
         let mut compare = |how: &str, logits: &[f32]| {
             let deviation = deviation(logits, &prompt.last_logits);
             largest = largest.max(deviation);
@@ -61,16 +27,16 @@ fn check(model: &Path, expected: &Path) -> Result<f32, String> {
         decoder.truncate(0);
         compare("one prefill", &run(&mut decoder, ids))?;
         decoder.truncate(0);
-        compare("token by token", &all(&mut decoder, ids.chunks(1)))?;
+        compare("token by token", &run_all(&mut decoder, ids.chunks(1)))?;
         decoder.truncate(0);
-        compare("in chunks", &all(&mut decoder, ids.chunks(5)))?;
+        compare("in chunks", &run_all(&mut decoder, ids.chunks(5)))?;
         // A turn, an answer of other tokens, and back to the middle of the turn.
         run(&mut decoder, &[5, 4, 3]);
         let left = decoder.truncate(ids.len() / 2);
         let mut logits = run(&mut decoder, &ids[left..]);
         compare("after going back", &logits)?;
         for (i, expected) in prompt.greedy_ids.iter().enumerate() {
-            let token = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32;
+            let token = argmax(&logits);
             if token != *expected {
                 return Err(format!("greedy token {i} after {} is {token}, not {expected}", ids.len()));
             }

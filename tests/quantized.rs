@@ -4,25 +4,11 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
-use common::{Home, assert_error};
-use oai::model::{Checkpoint, Decoder, Logits};
+use common::reference::{Expected, decoder, run_all};
+use common::{Home, assert_error, reference};
+use oai::model::{Checkpoint, Decoder};
 use oai::weights::Source;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Expected {
-    prompts: Vec<Prompt>,
-}
-
-#[derive(Deserialize)]
-struct Prompt {
-    input_ids: Vec<u32>,
-    last_logits: Vec<f32>,
-}
-
-static RUN: AtomicBool = AtomicBool::new(false);
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quantized").join(name)
@@ -30,25 +16,14 @@ fn folder(name: &str) -> PathBuf {
 
 /// The largest difference of a logit, as a part of the largest.
 fn deviation(folder: &Path) -> Result<f32, String> {
-    let expected = std::fs::read_to_string(folder.join("expected.json")).map_err(|e| e.to_string())?;
-    let expected: Expected = serde_json::from_str(&expected).map_err(|e| e.to_string())?;
-    let checkpoint = Checkpoint::open(&Source::Path(folder.to_owned())).map_err(|e| e.to_string())?;
-    let mut decoder = Decoder::load(&checkpoint).map_err(|e| e.to_string())?;
+    let expected = Expected::read(&folder.join("expected.json"))?;
+    let mut decoder = decoder(folder)?;
     let mut largest = 0f32;
     for prompt in &expected.prompts {
         for step in [prompt.input_ids.len(), 1] {
             decoder.truncate(0);
-            let mut logits = Vec::new();
-            for part in prompt.input_ids.chunks(step) {
-                logits = decoder.forward(part, Logits::Last, &RUN).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap();
-            }
-            assert_eq!(logits.len(), prompt.last_logits.len());
-            let scale = prompt.last_logits.iter().fold(0f32, |m, v| m.max(v.abs()));
-            for (ours, theirs) in logits.iter().zip(&prompt.last_logits) {
-                let deviation = (ours - theirs).abs() / scale;
-                // `max` would pass over what is no number.
-                largest = if deviation.is_nan() { f32::INFINITY } else { largest.max(deviation) };
-            }
+            let logits = run_all(&mut decoder, prompt.input_ids.chunks(step));
+            largest = largest.max(reference::deviation(&logits, &prompt.last_logits));
         }
     }
     Ok(largest)

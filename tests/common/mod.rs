@@ -4,6 +4,7 @@
 
 pub mod hub;
 pub mod parrot;
+pub mod reference;
 
 use std::path::Path;
 
