@@ -49,10 +49,7 @@ impl Engine {
     pub fn load(source: &Source, options: &LoadOptions) -> Result<Engine, Error> {
         let started = Instant::now();
         let checkpoint = Checkpoint::open(source)?;
-        if EncoderConfig::of(&checkpoint)?.is_some() {
-            return Err(Error::Embedder { model: checkpoint.file() });
-        }
-        let decoder = Decoder::load(&checkpoint)?;
+        let decoder = load_decoder(&checkpoint)?;
         let tokenizer = Tokenizer::open(&checkpoint)?;
         let template = ChatTemplate::open(&checkpoint)?;
         let info = describe(&checkpoint, Shape::from(&decoder.config), template.as_ref(), &Recipe::default());
@@ -102,6 +99,14 @@ impl Engine {
         let _ = self.requests.send(Job { request, events });
         Generation { events: receiver, canceller: self.canceller(), ended: false }
     }
+}
+
+/// The decoder of `checkpoint`; an encoder is refused.
+pub(super) fn load_decoder(checkpoint: &Checkpoint) -> Result<Decoder, Error> {
+    if EncoderConfig::of(checkpoint)?.is_some() {
+        return Err(Error::Embedder { model: checkpoint.file() });
+    }
+    Ok(Decoder::load(checkpoint)?)
 }
 
 /// The events of one answer, ending with `Done` or an error.

@@ -4,8 +4,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::Error;
+use super::generate::load_decoder;
 use super::sampler::{are_numbers, log_sum_exp};
-use crate::model::{self, Checkpoint, Decoder, EncoderConfig, Logits, Tokenizer};
+use crate::model::{self, Checkpoint, Decoder, Logits, Tokenizer};
 use crate::weights::Source;
 
 /// Tokens of a chunk where the caller does not say, and the model has that many.
@@ -77,10 +78,7 @@ pub fn perplexity(
     mut progress: impl FnMut(&Progress),
 ) -> Result<Perplexity, Error> {
     let checkpoint = Checkpoint::open(source)?;
-    if EncoderConfig::of(&checkpoint)?.is_some() {
-        return Err(Error::Embedder { model: checkpoint.file() });
-    }
-    let mut decoder = Decoder::load(&checkpoint)?;
+    let mut decoder = load_decoder(&checkpoint)?;
     let tokenizer = Tokenizer::open(&checkpoint)?;
     let tokens = tokenizer.encode(text, false, true)?;
     let vocab_size = decoder.vocab_size();
@@ -109,14 +107,14 @@ pub fn perplexity(
     };
     let mut measured = Perplexity { tokens: tokens.len(), context, ..Perplexity::default() };
     let bos = opening(&tokenizer)?.filter(|_| span != Span::Whole);
-    let started = Instant::now();
+    let (started, file) = (Instant::now(), checkpoint.file());
     for chunk in tokens.chunks_exact(context) {
         let mut chunk = chunk.to_vec();
         if let Some(bos) = bos {
             chunk[0] = bos;
         }
         let before = measured.chunks * context;
-        score(&mut decoder, &chunk, first_scored, &mut measured, &mut |done, so_far| {
+        score(&file, &mut decoder, &chunk, first_scored, &mut measured, &mut |done, so_far| {
             progress(&Progress { done_tokens: before + done, total_tokens: tokens.len() / context * context, so_far });
         })?;
         measured.chunks += 1;
@@ -131,8 +129,9 @@ fn opening(tokenizer: &Tokenizer) -> Result<Option<u32>, Error> {
     Ok(tokenizer.bos().filter(|bos| empty.first() == Some(bos)))
 }
 
-/// Adds the likelihoods of `chunk`'s tokens from place `first` on to `measured`.
+/// Adds the likelihoods of `chunk`'s tokens from place `first` on to `measured`; `model` is what errors mention.
 fn score(
+    model: &str,
     decoder: &mut Decoder,
     chunk: &[u32],
     first: usize,
@@ -156,7 +155,7 @@ fn score(
             for row in 0..count {
                 let logits: Vec<f32> = logits.get(row)?.to_vec1()?;
                 if !are_numbers(&logits) {
-                    return Err(Error::NoNumbers { model: decoder.config.architecture.clone() });
+                    return Err(Error::NoNumbers { model: model.to_owned() });
                 }
                 measured.add(log_sum_exp(&logits) - f64::from(logits[chunk[at + row + 1] as usize]));
             }

@@ -111,6 +111,8 @@ impl Attention {
         };
         let norm = |part: &str, heads: usize| QkNorms::load(checkpoint, config, &name(part), heads, head_dim);
         let k_norm = if kv_of.is_some() { None } else { norm("attn_k_norm", kv_heads)? };
+        let sinks = checkpoint.vector_if_any(&name("attn_sinks.weight"), heads)?;
+        let sinks = sinks.map(|sinks| sinks.reshape((heads, 1, 1))).transpose()?;
         Ok(Attention {
             qkv,
             norms: (norm("attn_q_norm", heads)?, k_norm),
@@ -121,15 +123,7 @@ impl Attention {
             heads,
             kv_heads,
             head_dim,
-            scores: Scores {
-                scale: config.scales.attention,
-                cap: config.scales.attention_cap,
-                window,
-                sinks: match checkpoint.has(&name("attn_sinks.weight")) {
-                    true => Some(checkpoint.vector(&name("attn_sinks.weight"), heads)?.reshape((heads, 1, 1))?),
-                    false => None,
-                },
-            },
+            scores: Scores { scale: config.scales.attention, cap: config.scales.attention_cap, window, sinks },
             rotation,
             gated: family.gated_attention,
         })

@@ -22,8 +22,7 @@ impl CausalConv {
         width: usize,
     ) -> std::result::Result<CausalConv, Error> {
         let weight = checkpoint.grid(&format!("{stem}.weight"), channels, width)?;
-        let name = format!("{stem}.bias");
-        let bias = if checkpoint.has(&name) { Some(checkpoint.vector(&name, channels)?) } else { None };
+        let bias = checkpoint.vector_if_any(&format!("{stem}.bias"), channels)?;
         Ok(CausalConv { weight, bias })
     }
 

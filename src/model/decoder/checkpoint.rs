@@ -18,6 +18,8 @@ pub enum Checkpoint {
     Gguf(Gguf),
     Folder {
         config: Json,
+        /// The family of decoders, if it is one: what GGUF files store alike, each stores its own way here.
+        family: Option<&'static Family>,
         tensors: SafetensorsFolder,
         /// The names in the files, by their normalized form.
         names: HashMap<String, String>,
@@ -46,7 +48,7 @@ impl Checkpoint {
         let tensors = SafetensorsFolder::open(path)?;
         let plain = |name: &str| packed::plain_name(name).unwrap_or_else(|| name.to_owned());
         let names = tensors.tensors().map(|t| (names::normalized(&plain(&t.name)), t.name.clone())).collect();
-        Ok(Checkpoint::Folder { config, tensors, names })
+        Ok(Checkpoint::Folder { family: from_json::family(&config), config, tensors, names })
     }
 
     /// The name that errors mention.
@@ -86,9 +88,7 @@ impl Checkpoint {
     pub fn architecture(&self) -> Option<&str> {
         match self {
             Checkpoint::Gguf(gguf) => gguf.metadata.str("general.architecture"),
-            Checkpoint::Folder { config, .. } => {
-                config["text_config"]["model_type"].as_str().or(config["model_type"].as_str())
-            }
+            Checkpoint::Folder { config, .. } => from_json::text_model(config)["model_type"].as_str(),
         }
     }
 
@@ -289,11 +289,11 @@ impl Checkpoint {
         Ok(Linear { weight, bias })
     }
 
-    /// The family of a safetensors folder: what GGUF files store alike, each family there stores its own way.
+    /// The family of a safetensors folder.
     fn hf_family(&self) -> Option<&'static Family> {
         match self {
             Checkpoint::Gguf(_) => None,
-            Checkpoint::Folder { config, .. } => from_json::family(config),
+            Checkpoint::Folder { family, .. } => *family,
         }
     }
 
@@ -321,6 +321,11 @@ impl Checkpoint {
             return Err(self.wrong_shape(tensor, &[len]));
         }
         Ok(Tensor::from_vec(self.floats(tensor)?, len, &Device::Cpu)?)
+    }
+
+    /// The same, where the file has it.
+    pub(super) fn vector_if_any(&self, name: &str, len: usize) -> Result<Option<Tensor>, Error> {
+        if self.has(name) { self.vector(name, len).map(Some) } else { Ok(None) }
     }
 
     /// The `len` elements of a tensor of whatever shape, as f32.

@@ -219,23 +219,17 @@ impl Mixture {
                 Some((Dense::load(checkpoint, config, layer, "_shexp", size)?, gate))
             }
         };
-        let bias = match checkpoint.has(&format!("blk.{layer}.exp_probs_b.bias")) {
-            true => Some(checkpoint.vector(&format!("blk.{layer}.exp_probs_b.bias"), count)?.to_vec1()?),
-            false => None,
+        let numbers = |part: &str| -> std::result::Result<Option<Vec<f32>>, Error> {
+            let numbers = checkpoint.vector_if_any(&format!("blk.{layer}.{part}"), count)?;
+            Ok(numbers.map(|numbers| numbers.to_vec1()).transpose()?)
         };
-        let router_scale = checkpoint.find(&format!("blk.{layer}.ffn_gate_inp.scale"));
-        let router_norm = match router_scale {
-            Some(scale) if scale.shape == [hidden] => {
-                let scale = Tensor::from_vec(checkpoint.floats(scale)?, hidden, &Device::Cpu)?;
-                Some(Norm::rms((scale * (hidden as f64).powf(-0.5))?, config.norm_eps))
-            }
-            _ => None,
+        let bias = numbers("exp_probs_b.bias")?;
+        // One of another shape is an error: a router that does without would choose other experts.
+        let router_norm = match checkpoint.vector_if_any(&format!("blk.{layer}.ffn_gate_inp.scale"), hidden)? {
+            Some(scale) => Some(Norm::rms((scale * (hidden as f64).powf(-0.5))?, config.norm_eps)),
+            None => None,
         };
-        let scales = format!("blk.{layer}.ffn_down_exps.scale");
-        let expert_scales = match checkpoint.has(&scales) {
-            true => Some(checkpoint.vector(&scales, count)?.to_vec1()?),
-            false => None,
-        };
+        let expert_scales = numbers("ffn_down_exps.scale")?;
         let experts_of = gates.into_iter().zip(ups).zip(downs);
         Ok(Mixture {
             router: checkpoint.linear(&format!("blk.{layer}.ffn_gate_inp"), count, hidden, false)?,

@@ -115,10 +115,7 @@ impl Layer {
             feed_forward,
             scale: config.scales.residual,
             embedding: LayerEmbedding::load(checkpoint, config, index)?,
-            output_scale: match has("layer_output_scale") {
-                true => Some(checkpoint.vector(&format!("blk.{index}.layer_output_scale.weight"), 1)?),
-                false => None,
-            },
+            output_scale: checkpoint.vector_if_any(&format!("blk.{index}.layer_output_scale.weight"), 1)?,
             cache: config.layers[index].kv_of.unwrap_or(index),
         })
     }

@@ -108,10 +108,7 @@ impl Decoder {
             true => checkpoint.matrix("output.weight", Some(embedding.rows()), hidden)?,
             false => embedding.clone(),
         };
-        let bias = match checkpoint.has("output.bias") {
-            true => Some(checkpoint.vector("output.bias", output.rows())?),
-            false => None,
-        };
+        let bias = checkpoint.vector_if_any("output.bias", output.rows())?;
         // LFM2's GGUF files call it as if it were of the embedding, and have no other.
         let (embedding_norm, final_norm) =
             match (checkpoint.has("token_embd_norm.weight"), checkpoint.has("output_norm.weight")) {

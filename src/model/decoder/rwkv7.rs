@@ -156,9 +156,8 @@ impl LowRank {
     fn load(checkpoint: &Checkpoint, stem: &str, hidden: usize) -> std::result::Result<LowRank, Error> {
         let down = checkpoint.matrix(&format!("{stem}1.weight"), None, hidden)?;
         let mut up = checkpoint.linear(&format!("{stem}2"), hidden, down.rows(), false)?;
-        let bias = format!("{stem}0.weight");
-        if checkpoint.has(&bias) {
-            up.bias = Some(checkpoint.vector(&bias, hidden)?);
+        if let Some(bias) = checkpoint.vector_if_any(&format!("{stem}0.weight"), hidden)? {
+            up.bias = Some(bias);
         }
         Ok(LowRank { down: Linear { weight: down, bias: None }, up })
     }

@@ -36,7 +36,7 @@ pub fn family(json: &Json) -> Option<&'static Family> {
 }
 
 /// The text model's part, where the model also sees.
-fn text_model(json: &Json) -> &Json {
+pub fn text_model(json: &Json) -> &Json {
     if json["text_config"]["model_type"].is_string() { &json["text_config"] } else { json }
 }
 
