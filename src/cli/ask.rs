@@ -94,7 +94,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     if args.stats {
         output::note(&generation::stats(&answer));
     }
-    if answer.finish == Finish::Length && answer.text.is_empty() && !answer.reasoning.is_empty() && !args.json {
+    let only_thought = answer.text.is_empty() && !answer.reasoning.is_empty();
+    if answer.finish == Finish::Length && only_thought && !args.json && !thinking::shown(settings) {
         output::note(
             "oai: the answer ended while the model was thinking (-n N sets the limit, --think show prints its thoughts)",
         );
