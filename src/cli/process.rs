@@ -1,12 +1,15 @@
 //! What must be settled for the whole process before any thread starts.
 
+use crate::kernels::pool;
+
 /// Tells the libraries how many threads to use and to send nothing home. candle and rayon read the
 /// number of threads from the environment, once; hf-hub's transfer library (xet) reads its
 /// telemetry switches there.
 pub fn prepare(threads: Option<u64>) {
-    // The number of cores that this process may use; candle alone would take all there are.
-    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let threads = threads.unwrap_or(available).to_string();
+    if let Some(threads) = threads {
+        pool::set_threads(threads as usize);
+    }
+    let threads = pool::threads().to_string();
     let variables = [
         ("CANDLE_NUM_THREADS", threads.as_str()),
         ("RAYON_NUM_THREADS", threads.as_str()),

@@ -4,11 +4,13 @@
 //! knows some of them, the others are ours.
 
 mod codes;
+pub mod cpu;
 mod groups;
 mod iq;
 mod iq_points;
 mod linear;
 mod mxfp4;
+pub mod pool;
 mod rows;
 mod ternary;
 
