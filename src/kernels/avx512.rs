@@ -78,6 +78,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn prefetch(at: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose(from: *const u32, from_row: usize, to: *mut u32, to_row: usize) {
         unsafe {
             let mut rows = [_mm512_setzero_si512(); 16];
@@ -127,15 +132,8 @@ impl Lanes for Avx512 {
                 TensorType::Q4K => dot_q4_k_or_q5_k::<144>(weights, x),
                 TensorType::Q5K => dot_q4_k_or_q5_k::<176>(weights, x),
                 TensorType::Q6K => dot_q6_k(weights, x),
-                TensorType::Q8_0 => dot_by_32::<34, 7>(weights, x, |block| {
-                    let bytes = _mm256_loadu_si256(block.add(2).cast());
-                    _mm256_xor_si256(bytes, _mm256_set1_epi8(-128))
-                }),
-                TensorType::Q4_0 => dot_by_32::<18, 3>(weights, x, |block| {
-                    let pairs = _mm256_broadcastsi128_si256(_mm_loadu_si128(block.add(2).cast()));
-                    let shifted = _mm256_srlv_epi64(pairs, _mm256_set_epi64x(4, 4, 0, 0));
-                    _mm256_and_si256(shifted, _mm256_set1_epi8(15))
-                }),
+                TensorType::Q8_0 => dot_q8_0_or_q4_0::<34>(weights, x),
+                TensorType::Q4_0 => dot_q8_0_or_q4_0::<18>(weights, x),
                 _ => dot_unpacked::<Avx512, W>(weights, x),
             }
         }
@@ -188,9 +186,7 @@ unsafe fn dot_q4_k_or_q5_k<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
     unsafe {
         let low_bits = _mm512_set1_epi8(15);
         // The scale of each 16-bit product: those of runs 0 and 2, 1 and 3, 4 and 6, 5 and 7.
-        let halves = |a: i16, b: i16| _mm512_inserti64x4::<1>(_mm512_set1_epi16(a), _mm256_set1_epi16(b));
         let places = [halves(0, 2), halves(1, 3), halves(4, 6), halves(5, 7)];
-        let bits = |bit: u32| _mm512_inserti64x4::<1>(_mm512_set1_epi8(1 << bit), _mm256_set1_epi8((4u8 << bit) as i8));
         let fifths = [bits(0), bits(1), bits(4), bits(5)];
         let mut sum = _mm512_setzero_ps();
         let mut mins = _mm_setzero_ps();
@@ -253,8 +249,7 @@ unsafe fn dot_q6_k(weights: &[u8], x: Row) -> f32 {
             0,
         );
         let four = _mm512_set1_epi16(4);
-        let left = _mm512_inserti64x4::<1>(_mm512_set1_epi16(4), _mm256_set1_epi16(2));
-        let right = _mm512_inserti64x4::<1>(_mm512_setzero_si512(), _mm256_set1_epi16(2));
+        let (left, right) = (halves(4, 2), halves(0, 2));
         let mut sum = _mm512_setzero_ps();
         for (index, block) in weights.as_chunks::<210>().0.iter().enumerate() {
             let at = block.as_ptr();
@@ -299,14 +294,9 @@ unsafe fn dot_q6_k(weights: &[u8], x: Row) -> f32 {
     }
 }
 
-/// Blocks of 32 elements of `BYTES` bytes, an f16 scale first; `unpack` gives quants, which stand for `1 << ZERO` less
-/// than they say.
+/// Q8_0 where a block has 34 bytes, Q4_0 where it has 18.
 #[inline(always)]
-unsafe fn dot_by_32<const BYTES: usize, const ZERO: u32>(
-    weights: &[u8],
-    x: Row,
-    unpack: impl Fn(*const u8) -> __m256i,
-) -> f32 {
+unsafe fn dot_q8_0_or_q4_0<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
     // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns, padded to whole pairs of blocks.
     unsafe {
         let mut sums = [_mm512_setzero_ps(); 2];
@@ -316,20 +306,64 @@ unsafe fn dot_by_32<const BYTES: usize, const ZERO: u32>(
             for line in 0..(2 * BYTES).div_ceil(64) {
                 _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(AHEAD + 64 * line).cast());
             }
-            let scale = |block: *const u8| _mm_set1_epi16(block.cast::<i16>().read_unaligned());
             let (quants, d) = match pair {
-                [a, b] => (
-                    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(unpack(a.as_ptr())), unpack(b.as_ptr())),
-                    _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(scale(a.as_ptr())), scale(b.as_ptr())),
+                [_, b] => (
+                    _mm512_inserti64x4::<1>(
+                        _mm512_castsi256_si512(quants_by_32::<BYTES>(first)),
+                        quants_by_32::<BYTES>(b.as_ptr()),
+                    ),
+                    _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(eight_scales(first)), eight_scales(b.as_ptr())),
                 ),
-                _ => (_mm512_zextsi256_si512(unpack(first)), _mm256_zextsi128_si256(scale(first))),
+                _ => {
+                    (_mm512_zextsi256_si512(quants_by_32::<BYTES>(first)), _mm256_zextsi128_si256(eight_scales(first)))
+                }
             };
-            let start = _mm512_slli_epi32::<ZERO>(_mm512_loadu_si512(x.minus_quads.as_ptr().add(16 * index).cast()));
-            let products =
-                _mm512_dpbusd_epi32(start, quants, _mm512_loadu_si512(x.quants.as_ptr().add(64 * index).cast()));
+            // Quants stand for 128, or 8, less than they say.
+            let quads = _mm512_loadu_si512(x.minus_quads.as_ptr().add(16 * index).cast());
+            let start = match BYTES {
+                34 => _mm512_slli_epi32::<7>(quads),
+                _ => _mm512_slli_epi32::<3>(quads),
+            };
+            let x_quants = _mm512_loadu_si512(x.quants.as_ptr().add(64 * index).cast());
+            let products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start, quants, x_quants));
             let d = _mm512_mul_ps(_mm512_cvtph_ps(d), _mm512_loadu_ps(x.lane_scales.as_ptr().add(16 * index)));
-            sums[index % 2] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), d, sums[index % 2]);
+            sums[index % 2] = _mm512_fmadd_ps(products, d, sums[index % 2]);
         }
         _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
     }
+}
+
+#[inline(always)]
+unsafe fn quants_by_32<const BYTES: usize>(block: *const u8) -> __m256i {
+    // SAFETY: by the caller.
+    unsafe {
+        match BYTES {
+            34 => _mm256_xor_si256(_mm256_loadu_si256(block.add(2).cast()), _mm256_set1_epi8(-128)),
+            _ => {
+                let pairs = _mm256_broadcastsi128_si256(_mm_loadu_si128(block.add(2).cast()));
+                let shifted = _mm256_srlv_epi64(pairs, _mm256_set_epi64x(4, 4, 0, 0));
+                _mm256_and_si256(shifted, _mm256_set1_epi8(15))
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn eight_scales(block: *const u8) -> __m128i {
+    // SAFETY: by the caller.
+    unsafe { _mm_set1_epi16(block.cast::<i16>().read_unaligned()) }
+}
+
+/// One 16-bit number in the lower half, another in the upper.
+#[inline(always)]
+unsafe fn halves(low: i16, high: i16) -> __m512i {
+    // SAFETY: by the caller.
+    unsafe { _mm512_inserti64x4::<1>(_mm512_set1_epi16(low), _mm256_set1_epi16(high)) }
+}
+
+/// In each byte of the lower half the bit numbered, in the upper half the one two places higher.
+#[inline(always)]
+unsafe fn bits(bit: u32) -> __m512i {
+    // SAFETY: by the caller.
+    unsafe { _mm512_inserti64x4::<1>(_mm512_set1_epi8(1 << bit), _mm256_set1_epi8((4u8 << bit) as i8)) }
 }

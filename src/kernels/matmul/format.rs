@@ -39,6 +39,17 @@ pub fn half(bits: u16) -> f32 {
     f32::from_bits(value.to_bits() | u32::from(bits & 0x8000) << 16)
 }
 
+/// The same, its size known to the compiler.
+#[inline(always)]
+fn of_size<const N: usize>(slice: &[u8]) -> &[u8; N] {
+    slice.first_chunk().expect("a whole block")
+}
+
+#[inline(always)]
+fn of_size_mut<const N: usize>(slice: &mut [u8]) -> &mut [u8; N] {
+    slice.first_chunk_mut().expect("room for a block")
+}
+
 #[inline(always)]
 fn half_at(block: &[u8], at: usize) -> f32 {
     half(u16::from_le_bytes([block[at], block[at + 1]]))
@@ -77,6 +88,8 @@ impl Format for Q4K {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], mins: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         scaled(block, scales, mins);
         for part in 0..4 {
             for i in 0..32 {
@@ -99,6 +112,8 @@ impl Format for Q5K {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], mins: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         scaled(block, scales, mins);
         for part in 0..4 {
             for i in 0..32 {
@@ -121,6 +136,8 @@ impl Format for Q6K {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], _: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         let d = half_at(block, 208);
         for i in 0..16 {
             scales[i] = d * f32::from(block[192 + i] as i8);
@@ -150,6 +167,8 @@ impl Format for Q3K {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], _: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         let d = half_at(block, 108);
         for i in 0..16 {
             // Four low bits in eight bytes, two high bits in the four after them.
@@ -180,6 +199,8 @@ impl Format for Q2K {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], mins: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         let (d, min) = (half_at(block, 80), half_at(block, 82));
         for i in 0..16 {
             scales[i] = d * f32::from(block[i] & 15);
@@ -206,6 +227,8 @@ impl Format for Q8_0 {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], _: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         scales[0] = half_at(block, 0);
         for i in 0..32 {
             quants[i] = block[2 + i] ^ 128;
@@ -241,6 +264,8 @@ impl Format for Q4_0 {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], _: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         scales[0] = half_at(block, 0);
         pairs(&block[2..], quants);
     }
@@ -257,6 +282,8 @@ impl Format for Q4_1 {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], mins: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         (scales[0], mins[0]) = (half_at(block, 0), -half_at(block, 2));
         pairs(&block[4..], quants);
     }
@@ -273,6 +300,8 @@ impl Format for Q5_0 {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], _: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         scales[0] = half_at(block, 0);
         pairs(&block[6..], quants);
         fifth_bits(&block[2..6], quants);
@@ -290,6 +319,8 @@ impl Format for Q5_1 {
 
     #[inline(always)]
     fn unpack(block: &[u8], quants: &mut [u8], scales: &mut [f32], mins: &mut [f32]) {
+        let block = of_size::<{ Self::BYTES }>(block);
+        let quants = of_size_mut::<{ Self::ELEMENTS }>(quants);
         (scales[0], mins[0]) = (half_at(block, 0), -half_at(block, 2));
         pairs(&block[8..], quants);
         fifth_bits(&block[4..8], quants);

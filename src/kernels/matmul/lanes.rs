@@ -30,6 +30,10 @@ pub trait Lanes: Copy {
     unsafe fn mul_sub(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     unsafe fn sum(value: Self::F) -> f32;
 
+    /// Asks for the memory at an address that may be any.
+    #[inline(always)]
+    unsafe fn prefetch(_: *const u8) {}
+
     /// Turns `LANES` rows of `LANES` words, `from_row` words apart, to as many columns, `to_row` words apart.
     #[inline(always)]
     unsafe fn transpose(from: *const u32, from_row: usize, to: *mut u32, to_row: usize) {
@@ -52,16 +56,16 @@ pub trait Lanes: Copy {
     #[inline(always)]
     unsafe fn dot_f16(halves: &[u8], x: &[f32]) -> f32 {
         let mut wide = [0f32; CHUNK];
-        let parts = halves.chunks(2 * CHUNK).zip(x.chunks(CHUNK));
-        let product = |(halves, x): (&[u8], &[f32])| {
+        let mut product = 0.0;
+        for (halves, x) in halves.chunks(2 * CHUNK).zip(x.chunks(CHUNK)) {
             let wide = &mut wide[..x.len()];
             // SAFETY: by the caller.
             unsafe {
                 Self::widen_f16(halves, wide);
-                dot_f32::<Self>(wide, x)
+                product += dot_f32::<Self>(wide, x);
             }
-        };
-        parts.map(product).sum()
+        }
+        product
     }
 
     /// Turns f16 to f32, as many as `out` holds.
@@ -134,7 +138,7 @@ pub unsafe fn dot_f32<L: Lanes>(a: &[f32], b: &[f32]) -> f32 {
             at += L::LANES;
         }
         let rest: f32 = a[at..len].iter().zip(&b[at..len]).map(|(a, b)| a * b).sum();
-        sums.into_iter().map(|sum| L::sum(sum)).sum::<f32>() + rest
+        (L::sum(sums[0]) + L::sum(sums[1])) + (L::sum(sums[2]) + L::sum(sums[3])) + rest
     }
 }
 
@@ -213,6 +217,11 @@ macro_rules! lanes_256 {
                     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
                     _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
                 }
+            }
+
+            #[inline(always)]
+            unsafe fn prefetch(at: *const u8) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
             }
 
             #[inline(always)]

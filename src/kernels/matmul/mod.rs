@@ -81,24 +81,11 @@ impl Job<'_> {
 /// What a thread reuses from task to task.
 #[derive(Default)]
 pub struct Scratch {
+    /// Of a tile, `[tokens][rows]`.
     sums: Vec<f32>,
+    /// Widened rows.
     rows: Vec<f32>,
-}
-
-impl Scratch {
-    fn sums(&mut self, len: usize) -> &mut [f32] {
-        self.sums_and_rows(len, 0).0
-    }
-
-    /// Zeros, and room for widened rows.
-    fn sums_and_rows(&mut self, sums: usize, rows: usize) -> (&mut [f32], &mut [f32]) {
-        self.sums.clear();
-        self.sums.resize(sums, 0.0);
-        if self.rows.len() < rows {
-            self.rows.resize(rows, 0.0);
-        }
-        (&mut self.sums, &mut self.rows)
-    }
+    tile: Box<tile::Quantized>,
 }
 
 thread_local! {
@@ -181,8 +168,8 @@ pub unsafe fn float_rows<L: lanes::Lanes>(job: &Job, first: usize, scratch: &mut
     let Job { columns, weights, .. } = *job;
     for row in first..(first + job.step).min(job.rows) {
         let bytes = job.row(row);
-        let (_, wide) = scratch.sums_and_rows(0, columns);
-        let wide = &mut wide[..columns];
+        let wide = &mut scratch.rows;
+        wide.resize(columns, 0.0);
         if weights.dtype != TensorType::F16 {
             if matches!(weights.dtype, TensorType::F32 | TensorType::BF16) {
                 // SAFETY: by the caller.

@@ -24,13 +24,24 @@ pub const fn tile_rows<L: Lanes>() -> usize {
 }
 
 /// Quantized weights, unpacked.
-struct Quantized {
+pub struct Quantized {
     /// Row after row, then as words `[depth / 4][rows]`.
     raw: [[u8; CHUNK]; MAX_ROWS],
     quants: [u32; MAX_ROWS * CHUNK / 4],
     /// `[depth / SUB][rows]`.
     scales: [f32; MAX_ROWS * CHUNK / 16],
     mins: [f32; MAX_ROWS * CHUNK / 16],
+}
+
+impl Default for Quantized {
+    fn default() -> Quantized {
+        Quantized {
+            raw: [[0; CHUNK]; MAX_ROWS],
+            quants: [0; MAX_ROWS * CHUNK / 4],
+            scales: [0.0; MAX_ROWS * CHUNK / 16],
+            mins: [0.0; MAX_ROWS * CHUNK / 16],
+        }
+    }
 }
 
 /// Multiplies the tile of rows from `first` on with all tokens.
@@ -43,17 +54,13 @@ pub unsafe fn quantized<L: Lanes, W: Format>(job: &Job, first: usize, scratch: &
     let tokens = job.input.tokens;
     let panel = job.input.panel::<W>();
     let (sum_columns, scale_columns) = (16, if W::ELEMENTS == CHUNK { CHUNK } else { 32 });
-    let sums = scratch.sums(tokens * rows);
-    let mut tile = Quantized {
-        raw: [[0; CHUNK]; MAX_ROWS],
-        quants: [0; MAX_ROWS * CHUNK / 4],
-        scales: [0.0; MAX_ROWS * CHUNK / 16],
-        mins: [0.0; MAX_ROWS * CHUNK / 16],
-    };
+    let Scratch { sums, tile, .. } = scratch;
+    sums.clear();
+    sums.resize(tokens * rows, 0.0);
     for chunk in 0..job.columns.div_ceil(CHUNK) {
         let depth = CHUNK.min(job.columns - chunk * CHUNK);
         // SAFETY: by the caller.
-        unsafe { unpack::<L, W>(job, first, chunk, depth, &mut tile) };
+        unsafe { unpack::<L, W>(job, first, chunk, depth, tile) };
         for (token, size) in groups(tokens) {
             let before = |columns: usize| chunk * (CHUNK / columns) * tokens + token * depth.div_ceil(columns);
             // SAFETY: by the caller; the panel holds what `groups` says for this chunk, and `sums` all tokens.
@@ -63,10 +70,10 @@ pub unsafe fn quantized<L: Lanes, W: Format>(job: &Job, first: usize, scratch: &
                 let scales = panel.scales.as_ptr().add(before(scale_columns));
                 let out = sums.as_mut_ptr().add(token * rows);
                 match size {
-                    6 => multiply::<L, W, 6>(&tile, depth, quants, x_sums, scales, out),
-                    4 => multiply::<L, W, 4>(&tile, depth, quants, x_sums, scales, out),
-                    2 => multiply::<L, W, 2>(&tile, depth, quants, x_sums, scales, out),
-                    _ => multiply::<L, W, 1>(&tile, depth, quants, x_sums, scales, out),
+                    6 => multiply::<L, W, 6>(tile, depth, quants, x_sums, scales, out),
+                    4 => multiply::<L, W, 4>(tile, depth, quants, x_sums, scales, out),
+                    2 => multiply::<L, W, 2>(tile, depth, quants, x_sums, scales, out),
+                    _ => multiply::<L, W, 1>(tile, depth, quants, x_sums, scales, out),
                 }
             }
         }
@@ -85,6 +92,12 @@ unsafe fn unpack<L: Lanes, W: Format>(job: &Job, first: usize, chunk: usize, dep
     for row in 0..rows {
         let weights = job.row(first + row);
         let start = chunk * W::CHUNK_BYTES;
+        // Rows lie apart: the processor does not guess that the next chunk of each is wanted soon.
+        let ahead = weights.as_ptr().wrapping_add(start + W::CHUNK_BYTES);
+        for line in 0..W::CHUNK_BYTES.div_ceil(64) {
+            // SAFETY: by the caller; what is not mapped is not fetched.
+            unsafe { L::prefetch(ahead.wrapping_add(64 * line)) };
+        }
         unpacked.read::<W>(&weights[start..start + chunk_bytes]);
         tile.raw[row] = unpacked.quants;
         for part in 0..depth / W::SUB {
@@ -192,10 +205,12 @@ pub unsafe fn widened<L: Lanes>(job: &Job, first: usize, scratch: &mut Scratch) 
     let tokens = job.input.tokens;
     let floats = job.input.floats();
     let is_plain = matches!(job.weights.dtype, TensorType::F32 | TensorType::F16 | TensorType::BF16);
-    let (sums, wide) = scratch.sums_and_rows(tokens * rows, if is_plain { 0 } else { rows * columns });
+    let Scratch { sums, rows: wide, .. } = scratch;
+    sums.clear();
+    sums.resize(tokens * rows, 0.0);
     if !is_plain {
         let count = rows.min(job.rows - first);
-        let wide = &mut wide[..count * columns];
+        wide.resize(count * columns, 0.0);
         dequantize_rows(job.weights.dtype, &job.weights.bytes[first * job.row_bytes..][..count * job.row_bytes], wide);
         if let Some(groups) = job.weights.groups {
             groups.apply(first, columns, wide);
