@@ -31,10 +31,10 @@ const GROUP: usize = 32;
 const TILE_ROWS: usize = 96;
 const WIDE_TILE_ROWS: usize = 48;
 const WIDE: usize = 512;
-/// Positions of a task when there are few tokens: more where there would be more than [`CHUNKS`] chunks. What a chunk is
-/// does not depend on the number of threads, and so no result does.
+/// With few tokens there are about so many tasks, each of at least so many positions. What a task is does not depend on
+/// the number of threads, and so no result does.
+const TASKS: usize = 64;
 const CHUNK: usize = 2 * BLOCK;
-const CHUNKS: usize = 64;
 /// So few multiplications are done sooner than other threads have come.
 const ALONE: usize = 1 << 17;
 
@@ -129,7 +129,7 @@ impl Store {
         let tiles = tokens.div_ceil(tile);
         let (start, end) = (params.first_seen(past + 1) / LANES * LANES, past + tokens);
         let chunk = match tiles {
-            1 => (end - start).div_ceil(CHUNKS).next_multiple_of(BLOCK).max(CHUNK),
+            1 => ((end - start) * kv_heads).div_ceil(TASKS).next_multiple_of(BLOCK).max(CHUNK),
             _ => end,
         };
         let chunks = (end - start).div_ceil(chunk);

@@ -35,6 +35,8 @@ pub unsafe trait Simd: Sized {
     /// `x * 2^n`, where the lowest bits of `n` are an integer and the result is a normal number.
     unsafe fn scale_by_power(x: Self::Vector, n: Self::Vector) -> Self::Vector;
     unsafe fn sum(x: Self::Vector) -> f32;
+    /// Has the processor fetch what is there, if anything is.
+    unsafe fn prefetch(_from: *const u8) {}
     unsafe fn largest(x: Self::Vector) -> f32;
 
     /// [`Product::compute`], compiled for these instructions.
@@ -64,6 +66,14 @@ impl Element for u16 {
     unsafe fn load<S: Simd>(from: *const u16) -> S::Vector {
         // SAFETY: by the caller.
         unsafe { S::load_f16(from) }
+    }
+}
+
+impl Element for i8 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const i8) -> S::Vector {
+        // SAFETY: by the caller.
+        unsafe { S::load_i8(from) }
     }
 }
 

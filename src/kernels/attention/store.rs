@@ -110,6 +110,16 @@ impl Part {
         (head * self.blocks + block) * self.dim * LANES
     }
 
+    /// The same in memory (of the codes, if there are scales).
+    pub fn address(&self, head: usize, block: usize) -> *const u8 {
+        let at = self.of(head, block);
+        match &self.cells {
+            Cells::F32(all) => all.as_ptr().wrapping_add(at).cast(),
+            Cells::F16(all) => all.as_ptr().wrapping_add(at).cast(),
+            Cells::Q8_0(all, _) => all.as_ptr().wrapping_add(at).cast(),
+        }
+    }
+
     /// Scales a position.
     pub fn groups(&self) -> usize {
         self.dim.div_ceil(GROUP)

@@ -1,11 +1,12 @@
 //! A tile of queries over a range of positions of one KV head.
 
 use std::ops::Range;
+use std::ptr::null;
 
 use super::math::{exp, tanh};
 use super::simd::{Element, LANES, Simd};
 use super::store::{Cells, Store};
-use super::{Params, Shape};
+use super::{GROUP, Params, Shape};
 
 /// Positions whose scores are weighed at once.
 pub const BLOCK: usize = 128;
@@ -13,6 +14,9 @@ pub const BLOCK: usize = 128;
 const ROWS: usize = 6;
 /// From so many rows on, keys and values of a type other than f32 are widened once instead of for each [`ROWS`].
 const WIDENED_ROWS: usize = 13;
+
+/// Bytes that come from memory together.
+const LINE: usize = 64;
 
 /// What a task computes: the queries of some tokens by all heads that share a KV head, over some positions. Its rows are
 /// those of the first token, then those of the next.
@@ -36,10 +40,12 @@ pub struct Scratch {
     q: Vec<f32>,
     /// `[rows, BLOCK]`: scores, then their weights.
     scores: Vec<f32>,
+    /// Weights by the scales of Q8_0.
+    scaled: Vec<f32>,
     /// Widened keys `[BLOCK / LANES, k_dim, LANES]`.
-    keys: Vec<f32>,
+    wide_keys: Vec<f32>,
     /// Widened values `[v_lanes / LANES, BLOCK, LANES]`.
-    values: Vec<f32>,
+    wide_values: Vec<f32>,
     /// Of each row: the greatest score so far, the sum of the weights relative to it, and the values by those weights
     /// `[rows, v_lanes]`.
     pub largest: Vec<f32>,
@@ -47,7 +53,7 @@ pub struct Scratch {
     pub out: Vec<f32>,
 }
 
-/// `out[r, n] (+)= a[r, ..] * b[.., n]` for `R` rows and `N` vectors of columns.
+/// `out[r, n] (+)= scales[n] * (a[r, ..] * b[.., n])` for `R` rows and `N` vectors of columns.
 pub struct Product<E> {
     a: *const f32,
     a_row: usize,
@@ -56,9 +62,14 @@ pub struct Product<E> {
     b_step: usize,
     b_column: usize,
     depth: usize,
+    /// Bits of f16 for each column, `scale_column` from vector to vector; null for ones.
+    scales: *const u16,
+    scale_column: usize,
     out: *mut f32,
     out_row: usize,
     add: bool,
+    /// What is read after this, as many bytes as of `b`: it is fetched from memory meanwhile. Null for nothing.
+    next: *const u8,
 }
 
 impl<E: Element> Product<E> {
@@ -69,18 +80,18 @@ impl<E: Element> Product<E> {
         // SAFETY: by the caller.
         unsafe {
             let mut sums = [[S::splat(0.0); N]; R];
-            if self.add {
-                for r in 0..R {
-                    for n in 0..N {
-                        sums[r][n] = S::load(self.out.add(r * self.out_row + n * LANES));
+            let (mut b, mut next) = (self.b, self.next);
+            let bytes = N * LANES * size_of::<E>();
+            for step in 0..self.depth {
+                if !next.is_null() {
+                    for _ in 0..bytes.div_ceil(LINE) {
+                        S::prefetch(next);
+                        next = next.wrapping_add(LINE.min(bytes));
                     }
                 }
-            }
-            let mut b = self.b;
-            for step in 0..self.depth {
                 let mut columns = [S::splat(0.0); N];
                 for n in 0..N {
-                    columns[n] = E::load::<S>(b.add(n * self.b_column));
+                    columns[n] = E::load::<S>(b.wrapping_add(n * self.b_column));
                 }
                 for r in 0..R {
                     let a = S::splat(*self.a.add(r * self.a_row + step));
@@ -90,16 +101,38 @@ impl<E: Element> Product<E> {
                 }
                 b = b.wrapping_add(self.b_step);
             }
-            for r in 0..R {
-                for n in 0..N {
-                    S::store(self.out.add(r * self.out_row + n * LANES), sums[r][n]);
+            for n in 0..N {
+                let scale = match self.scales.is_null() {
+                    true => S::splat(1.0),
+                    false => S::load_f16(self.scales.wrapping_add(n * self.scale_column)),
+                };
+                for r in 0..R {
+                    let out = self.out.add(r * self.out_row + n * LANES);
+                    let before = if self.add { S::load(out) } else { S::splat(0.0) };
+                    S::store(out, S::mul_add(sums[r][n], scale, before));
                 }
             }
         }
     }
 
-    /// With `rows`, at most [`ROWS`], and `N` vectors of columns.
+    /// With `rows`, at most [`ROWS`], and `columns` vectors of columns, as [`next_columns`] gives them.
     ///
+    /// # Safety
+    /// As of [`compute`](Self::compute).
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, rows: usize, columns: usize) {
+        // SAFETY: by the caller.
+        unsafe {
+            match columns {
+                8 if rows == 1 => S::product::<E, 1, 8>(self),
+                8 => S::product::<E, 2, 8>(self),
+                4 => self.of_rows::<S, 4>(rows),
+                2 => self.of_rows::<S, 2>(rows),
+                _ => self.of_rows::<S, 1>(rows),
+            }
+        }
+    }
+
     /// # Safety
     /// As of [`compute`](Self::compute).
     #[inline(always)]
@@ -116,30 +149,17 @@ impl<E: Element> Product<E> {
             }
         }
     }
-
-    /// With `rows` and `columns` vectors of columns, 1 or more as [`next_columns`] has it.
-    ///
-    /// # Safety
-    /// As of [`compute`](Self::compute).
-    #[inline(always)]
-    unsafe fn run<S: Simd>(&self, rows: usize, columns: usize) {
-        // SAFETY: by the caller.
-        unsafe {
-            match columns {
-                4 => self.of_rows::<S, 4>(rows),
-                2 => self.of_rows::<S, 2>(rows),
-                _ => self.of_rows::<S, 1>(rows),
-            }
-        }
-    }
 }
 
-/// How many vectors of columns to take of those that are left.
+/// How many vectors of columns to take of those that are left: 1, 2, 4, or with up to two rows 8.
 #[inline(always)]
 fn next_columns<S: Simd>(rows: usize, left: usize) -> usize {
     // Few rows leave room for more columns, which are longer runs of memory and more sums under way.
-    let most = if rows <= 2 { 2 * S::COLUMNS } else { S::COLUMNS };
-    if left >= most { most } else { 1 }
+    let mut columns = if rows <= 2 { 2 * S::COLUMNS } else { S::COLUMNS };
+    while columns > left {
+        columns /= 2;
+    }
+    columns
 }
 
 impl Job<'_> {
@@ -164,6 +184,14 @@ impl Job<'_> {
     /// The positions of `block` that rows `from .. to` see between them.
     fn seen_of(&self, from: usize, to: usize, block: &Range<usize>) -> Range<usize> {
         self.seen(from).start.max(block.start)..self.seen(to - 1).end.min(block.end)
+    }
+
+    /// Where the keys after those of `block` are; null where the job ends with it.
+    fn next_keys(&self, block: &Range<usize>) -> *const u8 {
+        match block.end < self.positions.end {
+            true => self.store.keys.address(self.kv_head, block.end / LANES),
+            false => null(),
+        }
     }
 
     /// Leaves each row's result in `scratch`: `out` is not divided by `sum` yet, and sinks are not in it.
@@ -207,43 +235,66 @@ impl Job<'_> {
     #[inline(always)]
     unsafe fn score<S: Simd>(&self, block: &Range<usize>, scratch: &mut Scratch) {
         let Shape { k_dim, .. } = *self.shape();
-        let lanes = block.len().div_ceil(LANES);
-        let first = self.store.keys.of(self.kv_head, block.start / LANES);
+        let keys = &self.store.keys;
+        let (first, groups) = (keys.of(self.kv_head, block.start / LANES), keys.groups());
         let widened = self.rows() >= WIDENED_ROWS;
         // SAFETY: the blocks from `first` on are the store's; the scratch has room.
         unsafe {
-            match &self.store.keys.cells {
-                Cells::F32(keys) => self.score_of::<S, f32>(keys.as_ptr().add(first), block, scratch),
-                Cells::F16(keys) if !widened => self.score_of::<S, u16>(keys.as_ptr().add(first), block, scratch),
+            match &keys.cells {
+                Cells::F32(all) => self.score_of::<S, f32>(&all[first..], null(), block, scratch),
+                Cells::F16(all) if !widened => self.score_of::<S, u16>(&all[first..], null(), block, scratch),
+                Cells::Q8_0(codes, scales) if !widened => {
+                    let scales = scales[first / k_dim * groups..].as_ptr();
+                    self.score_of::<S, i8>(&codes[first..], scales, block, scratch);
+                }
                 cells => {
-                    scratch.keys.resize(BLOCK * k_dim, 0.0);
-                    let groups = self.store.keys.groups();
-                    for lane in 0..lanes {
-                        for dim in 0..k_dim {
-                            let index = first + (lane * k_dim + dim) * LANES;
-                            let x = match cells {
-                                Cells::Q8_0(codes, scales) => {
-                                    let group = first / k_dim * groups + (lane * groups + dim / super::GROUP) * LANES;
-                                    let scales = S::load_f16(scales.as_ptr().add(group));
-                                    S::mul(S::load_i8(codes.as_ptr().add(index)), scales)
+                    let mut wide = std::mem::take(&mut scratch.wide_keys);
+                    wide.resize(BLOCK * k_dim, 0.0);
+                    let to = wide.as_mut_ptr();
+                    let lanes = block.len().div_ceil(LANES);
+                    match cells {
+                        Cells::Q8_0(codes, scales) => {
+                            let mut scale = scales[first / k_dim * groups..].as_ptr();
+                            for lane in 0..lanes {
+                                for group in (0..k_dim).step_by(GROUP) {
+                                    let by = S::load_f16(scale);
+                                    scale = scale.wrapping_add(LANES);
+                                    for dim in group..k_dim.min(group + GROUP) {
+                                        let at = (lane * k_dim + dim) * LANES;
+                                        S::store(to.add(at), S::mul(S::load_i8(codes.as_ptr().add(first + at)), by));
+                                    }
                                 }
-                                Cells::F16(bits) => S::load_f16(bits.as_ptr().add(index)),
-                                Cells::F32(x) => S::load(x.as_ptr().add(index)),
-                            };
-                            S::store(scratch.keys.as_mut_ptr().add((lane * k_dim + dim) * LANES), x);
+                            }
                         }
+                        Cells::F16(bits) => {
+                            for at in (0..lanes * k_dim * LANES).step_by(LANES) {
+                                S::store(to.add(at), S::load_f16(bits.as_ptr().add(first + at)));
+                            }
+                        }
+                        Cells::F32(_) => unreachable!("taken above"),
                     }
-                    self.score_of::<S, f32>(scratch.keys.as_ptr(), block, scratch);
+                    self.score_of::<S, f32>(&wide, null(), block, scratch);
+                    scratch.wide_keys = wide;
                 }
             }
         }
     }
 
-    /// `keys` are those from the block's first position on.
+    /// `keys` are those from the block's first position on; so are `scales`, if they are not null.
     #[inline(always)]
-    unsafe fn score_of<S: Simd, E: Element>(&self, keys: *const E, block: &Range<usize>, scratch: &mut Scratch) {
+    unsafe fn score_of<S: Simd, E: Element>(
+        &self,
+        keys: &[E],
+        scales: *const u16,
+        block: &Range<usize>,
+        scratch: &mut Scratch,
+    ) {
         let Shape { k_dim, .. } = *self.shape();
+        let groups = self.store.keys.groups();
         let (rows, lanes) = (self.rows(), block.len().div_ceil(LANES));
+        let next = self.store.values.address(self.kv_head, block.start / LANES);
+        let depth = if scales.is_null() { k_dim } else { GROUP };
+        assert!(keys.len() >= lanes * k_dim * LANES, "keys beyond the store");
         let mut lane = 0;
         while lane < lanes {
             let columns = next_columns::<S>(rows, lanes - lane);
@@ -253,19 +304,31 @@ impl Job<'_> {
                 if self.seen_of(row, row + count, &(start..start + columns * LANES)).is_empty() {
                     continue;
                 }
-                let product = Product {
-                    a: scratch.q[row * k_dim..].as_ptr(),
-                    a_row: k_dim,
-                    b: keys.wrapping_add(lane * k_dim * LANES),
-                    b_step: LANES,
-                    b_column: k_dim * LANES,
-                    depth: k_dim,
-                    out: scratch.scores[row * BLOCK + lane * LANES..].as_mut_ptr(),
-                    out_row: BLOCK,
-                    add: false,
-                };
-                // SAFETY: by the caller.
-                unsafe { product.run::<S>(count, columns) };
+                for (group, dim) in (0..k_dim).step_by(depth).enumerate() {
+                    let first = (lane * k_dim + dim) * LANES;
+                    let product = Product {
+                        a: scratch.q[row * k_dim + dim..].as_ptr(),
+                        a_row: k_dim,
+                        b: keys[first..].as_ptr(),
+                        b_step: LANES,
+                        b_column: k_dim * LANES,
+                        depth: depth.min(k_dim - dim),
+                        scales: match scales.is_null() {
+                            true => null(),
+                            false => scales.wrapping_add((lane * groups + group) * LANES),
+                        },
+                        scale_column: groups * LANES,
+                        out: scratch.scores[row * BLOCK + lane * LANES..].as_mut_ptr(),
+                        out_row: BLOCK,
+                        add: dim > 0,
+                        next: match row {
+                            0 => next.wrapping_add((lane * k_dim + dim * columns) * LANES * size_of::<E>()),
+                            _ => null(),
+                        },
+                    };
+                    // SAFETY: by the caller.
+                    unsafe { product.run::<S>(count, columns) };
+                }
             }
             lane += columns;
         }
@@ -326,59 +389,93 @@ impl Job<'_> {
     #[inline(always)]
     unsafe fn average<S: Simd>(&self, block: &Range<usize>, scratch: &mut Scratch) {
         let Shape { v_lanes, .. } = *self.shape();
-        let first = self.store.values.of(self.kv_head, block.start / LANES);
+        let values = &self.store.values;
+        let (first, groups) = (values.of(self.kv_head, block.start / LANES), values.groups());
         let widened = self.rows() >= WIDENED_ROWS;
+        let (together, apart) = ((v_lanes, LANES), (LANES, BLOCK * LANES));
+        let Scratch { scores, wide_values, scaled, out, .. } = scratch;
         // SAFETY: the positions from `first` on are the store's; the scratch has room.
         unsafe {
-            match &self.store.values.cells {
-                Cells::F32(values) if !widened => {
-                    self.average_of::<S, f32>(values.as_ptr().add(first), (v_lanes, LANES), block, scratch);
+            match &values.cells {
+                Cells::F32(all) if !widened => {
+                    self.average_of::<S, f32>(scores, &all[first..], together, 0..v_lanes, block, out);
                 }
-                Cells::F16(values) if !widened => {
-                    self.average_of::<S, u16>(values.as_ptr().add(first), (v_lanes, LANES), block, scratch);
+                Cells::F16(all) if !widened => {
+                    self.average_of::<S, u16>(scores, &all[first..], together, 0..v_lanes, block, out);
+                }
+                Cells::Q8_0(codes, scales) if !widened => {
+                    // A position's scale is its weight's.
+                    scaled.resize(scores.len(), 0.0);
+                    for group in 0..groups {
+                        for lane in 0..block.len().div_ceil(LANES) {
+                            let scale = first / v_lanes * groups + (lane * groups + group) * LANES;
+                            let scale = S::load_f16(scales[scale..scale + LANES].as_ptr());
+                            for at in (lane * LANES..scores.len()).step_by(BLOCK) {
+                                S::store(scaled.as_mut_ptr().add(at), S::mul(S::load(scores.as_ptr().add(at)), scale));
+                            }
+                        }
+                        let dims = group * GROUP..v_lanes.min((group + 1) * GROUP);
+                        self.average_of::<S, i8>(scaled, &codes[first..], together, dims, block, out);
+                    }
                 }
                 cells => {
-                    scratch.values.resize(BLOCK * v_lanes, 0.0);
-                    let groups = self.store.values.groups();
-                    for position in 0..block.len() {
-                        for column in 0..v_lanes / LANES {
-                            let index = first + position * v_lanes + column * LANES;
-                            let x = match cells {
-                                Cells::Q8_0(codes, scales) => {
-                                    let lane = first / v_lanes + position;
-                                    let group = column * LANES / super::GROUP;
-                                    let scale = scales[(lane / LANES * groups + group) * LANES + lane % LANES];
-                                    let scale = S::splat(half::f16::from_bits(scale).to_f32());
-                                    S::mul(S::load_i8(codes.as_ptr().add(index)), scale)
-                                }
-                                Cells::F16(bits) => S::load_f16(bits.as_ptr().add(index)),
-                                Cells::F32(x) => S::load(x.as_ptr().add(index)),
-                            };
-                            S::store(scratch.values.as_mut_ptr().add((column * BLOCK + position) * LANES), x);
+                    wide_values.resize(BLOCK * v_lanes, 0.0);
+                    let to = wide_values.as_mut_ptr();
+                    match cells {
+                        Cells::Q8_0(codes, scales) => {
+                            for (position, dim) in self.vectors(block) {
+                                let row = first / v_lanes + position;
+                                let scale = scales[(row / LANES * groups + dim / GROUP) * LANES + row % LANES];
+                                let x = S::load_i8(codes.as_ptr().add(first + position * v_lanes + dim));
+                                let x = S::mul(x, S::splat(half::f16::from_bits(scale).to_f32()));
+                                S::store(to.add(dim * BLOCK + position * LANES), x);
+                            }
+                        }
+                        Cells::F16(bits) => {
+                            for (position, dim) in self.vectors(block) {
+                                let x = S::load_f16(bits.as_ptr().add(first + position * v_lanes + dim));
+                                S::store(to.add(dim * BLOCK + position * LANES), x);
+                            }
+                        }
+                        Cells::F32(all) => {
+                            for (position, dim) in self.vectors(block) {
+                                let x = S::load(all.as_ptr().add(first + position * v_lanes + dim));
+                                S::store(to.add(dim * BLOCK + position * LANES), x);
+                            }
                         }
                     }
-                    let steps = (LANES, BLOCK * LANES);
-                    self.average_of::<S, f32>(scratch.values.as_ptr(), steps, block, scratch);
+                    self.average_of::<S, f32>(scores, wide_values, apart, 0..v_lanes, block, out);
                 }
             }
         }
     }
 
-    /// `values` are those from the block's first position on, `steps` apart from position to position and from columns to
-    /// columns.
+    /// Where the vectors of a block's values begin: which position, which dimension.
+    #[inline(always)]
+    fn vectors(&self, block: &Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let v_lanes = self.shape().v_lanes;
+        (0..block.len()).flat_map(move |position| (0..v_lanes).step_by(LANES).map(move |dim| (position, dim)))
+    }
+
+    /// Adds dimensions `dims` of `values` to `out`. `values` are those from the block's first position on, `steps` apart
+    /// from position to position and from columns to columns.
     #[inline(always)]
     unsafe fn average_of<S: Simd, E: Element>(
         &self,
-        values: *const E,
+        weights: &[f32],
+        values: &[E],
         steps: (usize, usize),
+        dims: Range<usize>,
         block: &Range<usize>,
-        scratch: &mut Scratch,
+        out: &mut [f32],
     ) {
         let Shape { v_lanes, .. } = *self.shape();
         let rows = self.rows();
-        let mut column = 0;
-        while column < v_lanes / LANES {
-            let columns = next_columns::<S>(rows, v_lanes / LANES - column);
+        let next = self.next_keys(block);
+        let (mut column, end) = (dims.start / LANES, dims.end / LANES);
+        assert!(values.len() >= block.len() * v_lanes, "values beyond the store");
+        while column < end {
+            let columns = next_columns::<S>(rows, end - column);
             for row in (0..rows).step_by(ROWS) {
                 let count = ROWS.min(rows - row);
                 let seen = self.seen_of(row, row + count, block);
@@ -387,15 +484,21 @@ impl Job<'_> {
                 }
                 let skipped = seen.start - block.start;
                 let product = Product {
-                    a: scratch.scores[row * BLOCK + skipped..].as_ptr(),
+                    a: weights[row * BLOCK + skipped..].as_ptr(),
                     a_row: BLOCK,
-                    b: values.wrapping_add(skipped * steps.0 + column * steps.1),
+                    b: values[skipped * steps.0 + column * steps.1..].as_ptr(),
                     b_step: steps.0,
                     b_column: steps.1,
                     depth: seen.len(),
-                    out: scratch.out[row * v_lanes + column * LANES..].as_mut_ptr(),
+                    scales: null(),
+                    scale_column: 0,
+                    out: out[row * v_lanes + column * LANES..].as_mut_ptr(),
                     out_row: v_lanes,
                     add: true,
+                    next: match row == 0 && !next.is_null() {
+                        true => next.wrapping_add(column * BLOCK * LANES * size_of::<E>()),
+                        false => null(),
+                    },
                 };
                 // SAFETY: by the caller.
                 unsafe { product.run::<S>(count, columns) };

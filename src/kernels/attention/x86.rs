@@ -14,7 +14,7 @@ pub struct Avx2;
 // SAFETY: the functions are those of the trait.
 unsafe impl Simd for Avx512 {
     type Vector = __m512;
-    const COLUMNS: usize = 2;
+    const COLUMNS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
@@ -113,6 +113,12 @@ unsafe impl Simd for Avx512 {
     unsafe fn largest(x: __m512) -> f32 {
         // SAFETY: by the caller.
         unsafe { _mm512_reduce_max_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const u8) {
+        // SAFETY: no address is wrong to this instruction.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
     unsafe fn product<E: Element, const R: usize, const N: usize>(product: &Product<E>) {
@@ -267,6 +273,12 @@ unsafe impl Simd for Avx2 {
             let x = _mm_max_ps(x, _mm_movehl_ps(x, x));
             _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const u8) {
+        // SAFETY: no address is wrong to this instruction.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
     unsafe fn product<E: Element, const R: usize, const N: usize>(product: &Product<E>) {
