@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::output;
 use crate::config::Settings;
-use crate::engine::{Engine, LoadOptions, is_embedder};
+use crate::engine::{Engine, KvType, LoadOptions, is_embedder};
 use crate::guide;
 use crate::hub::{self, HubSettings, LocalModel, ModelRef, Store};
 
@@ -73,7 +73,12 @@ pub fn find_embedder(name: Option<&str>, settings: &Settings) -> Result<LocalMod
     Ok(newest.ok_or(hub::Error::NoEmbedder)?)
 }
 
+/// What the settings say that keys and values are kept as.
+pub fn kv_type(settings: &Settings) -> KvType {
+    settings.text("kv_type").and_then(KvType::of_name).unwrap_or_default()
+}
+
 fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
-    let options = LoadOptions { context: settings.count("context").map(|n| n as usize) };
+    let options = LoadOptions { context: settings.count("context").map(|n| n as usize), kv_type: kv_type(settings) };
     Ok(Loaded { engine: Engine::load(&model.source, &options)?, name: model.name })
 }

@@ -10,7 +10,9 @@ use super::info::{ModelInfo, Shape, describe};
 use super::sampler::{Sampler, are_numbers, best_logprobs};
 use super::stop::StopMatcher;
 use super::{Error, Event, Finish, Prompt, Request, Timings, Usage};
-use crate::model::{self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, Logits, Recipe, Rendered, Tokenizer};
+use crate::model::{
+    self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, KvType, Logits, Recipe, Rendered, Tokenizer,
+};
 use crate::weights::Source;
 
 /// How a model is loaded.
@@ -18,6 +20,8 @@ use crate::weights::Source;
 pub struct LoadOptions {
     /// Tokens of context; without it, as many as the model was trained for.
     pub context: Option<usize>,
+    /// What keys and values are kept as.
+    pub kv_type: KvType,
 }
 
 /// A loaded model. It lives on its own thread and answers one request at a time; the KV cache is
@@ -49,7 +53,7 @@ impl Engine {
     pub fn load(source: &Source, options: &LoadOptions) -> Result<Engine, Error> {
         let started = Instant::now();
         let checkpoint = Checkpoint::open(source)?;
-        let decoder = load_decoder(&checkpoint)?;
+        let decoder = load_decoder(&checkpoint, options.kv_type)?;
         let tokenizer = Tokenizer::open(&checkpoint)?;
         let template = ChatTemplate::open(&checkpoint)?;
         let info = describe(&checkpoint, Shape::from(&decoder.config), template.as_ref(), &Recipe::default());
@@ -102,11 +106,11 @@ impl Engine {
 }
 
 /// The decoder of `checkpoint`; an encoder is refused.
-pub(super) fn load_decoder(checkpoint: &Checkpoint) -> Result<Decoder, Error> {
+pub(super) fn load_decoder(checkpoint: &Checkpoint, kv_type: KvType) -> Result<Decoder, Error> {
     if EncoderConfig::of(checkpoint)?.is_some() {
         return Err(Error::Embedder { model: checkpoint.file() });
     }
-    Ok(Decoder::load(checkpoint)?)
+    Ok(Decoder::load(checkpoint, kv_type)?)
 }
 
 /// The events of one answer, ending with `Done` or an error.

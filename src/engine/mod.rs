@@ -11,7 +11,7 @@ mod request;
 mod sampler;
 mod stop;
 
-pub use crate::model::TemplateOptions;
+pub use crate::model::{KvType, TemplateOptions};
 pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};

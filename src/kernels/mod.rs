@@ -3,6 +3,7 @@
 //! The only `unsafe` in the tree beside the memory map. A file a family of element types; candle
 //! knows some of them, the others are ours.
 
+pub mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
