@@ -11,12 +11,14 @@ mod iq_points;
 mod linear;
 mod mxfp4;
 pub mod pool;
+mod read;
 mod rows;
 mod ternary;
 
 pub use codes::NF4_LEVELS;
 pub use groups::Groups;
 pub use linear::MatMulTransposed;
+pub use read::read;
 pub use rows::dequantize_rows;
 
 use crate::tensor_type::TensorType;
