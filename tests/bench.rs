@@ -85,11 +85,37 @@ fn what_cannot_be_measured_is_a_one_line_error() {
     assert_error(run(&["-p", "0", "-n", "1", "-d", "0,512"]), 2, &["1 tokens after 512", "-d"]);
     assert_error(run(&["-p", "4294967295", "-d", "4294967295"]), 2, &["4294967295 tokens after 4294967295"]);
     assert_error(home.run(&["bench", "/nowhere/model.gguf"]), 3, &["/nowhere/model.gguf"]);
-    for args in [["-p", "1,x"], ["-n", "-1"], ["-d", "1.5"], ["-r", "0"], ["-p", ""], ["--threads", "0"]] {
+    for args in [["-p", "1,x"], ["-n", "4294967296"], ["-d", "1.5"], ["-r", "0"], ["-p", ""], ["--threads", "0"]] {
         let (code, stdout, stderr) = run(&args);
         assert_eq!((code, stdout.as_str()), (2, ""), "{args:?}: {stderr}");
         assert!(stderr.contains(args[0]), "{args:?}: {stderr}");
     }
     let (_, _, stderr) = home.run(&["bench"]);
     assert!(stderr.contains("MODEL"), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_it_with_130() {
+    let home = Home::new();
+    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("oai"))
+        .args(["bench", "guide", "-r", "1000000"])
+        .env_clear()
+        .env("HOME", home.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id().to_string();
+    // Signal 2 is the second bit of those that the program handles.
+    let listens = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0
+    };
+    while !listens() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout), (Some(130), Vec::new()));
 }

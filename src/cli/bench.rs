@@ -7,6 +7,7 @@ use super::exit::Usage;
 use super::{interrupt, list, model, output};
 use crate::bench::{self, Plan, Row};
 use crate::config::{Origin, Settings};
+use crate::weights::Source;
 
 /// Measure how fast a model is
 #[derive(Debug, clap::Args)]
@@ -88,11 +89,17 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         });
         return output::line(&output::json(&objects.collect::<Result<Vec<_>>>()?)?);
     }
+    // Of a path its end is enough to know the file by.
+    let name = match &model.source {
+        Source::Path(path) if list::path(&model).as_deref() == Some(&model.name) => path.file_name(),
+        _ => None,
+    };
+    let name = name.map_or(model.name.clone(), |name| name.to_string_lossy().into_owned());
     let heads = ["MODEL", "TYPE", "SIZE", "THREADS", "TEST", "TOKENS/S", "OF BANDWIDTH"];
     let mut table = vec![heads.map(str::to_owned).to_vec()];
     table.extend(rows.iter().map(|row| {
         vec![
-            output::neutralize(&model.name),
+            output::neutralize(&name),
             output::neutralize(&setting.quantization),
             output::bytes(setting.size_bytes),
             setting.threads.to_string(),
