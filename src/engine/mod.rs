@@ -1,11 +1,12 @@
-//! From a request to a stream of events: loading, sampling, stop rules, context policy; from texts to vectors; and how
-//! well a model foresees a text.
+//! From a request to a stream of events: loading, sampling, stop rules, context policy; from texts to vectors; how
+//! well a model foresees a text; and how fast it is.
 
 mod answer;
 mod embed;
 mod error;
 mod generate;
 mod info;
+mod measure;
 mod perplexity;
 mod request;
 mod sampler;
@@ -16,5 +17,6 @@ pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{Kind, ModelInfo, inspect};
+pub use measure::Measurement;
 pub use perplexity::{Perplexity, Progress, Span, perplexity};
 pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, ToolCall, Usage};

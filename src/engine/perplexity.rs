@@ -126,7 +126,7 @@ pub fn perplexity(
 }
 
 /// BOS, where the tokenizer begins a text with it.
-fn opening(tokenizer: &Tokenizer) -> Result<Option<u32>, Error> {
+pub(super) fn opening(tokenizer: &Tokenizer) -> Result<Option<u32>, Error> {
     let empty = tokenizer.encode("", false, true)?;
     Ok(tokenizer.bos().filter(|bos| empty.first() == Some(bos)))
 }

@@ -19,12 +19,15 @@ mod matmul;
 mod mxfp4;
 pub mod pool;
 mod portable;
+mod read;
 mod rows;
 mod ternary;
 
 pub use codes::NF4_LEVELS;
 pub use groups::Groups;
 pub use matmul::{Input, Product, Weights, multiply};
+pub use linear::MatMulTransposed;
+pub use read::read;
 pub use rows::dequantize_rows;
 
 use crate::tensor_type::TensorType;

@@ -26,6 +26,7 @@ mod rwkv7;
 mod short_conv;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, Ordering};
