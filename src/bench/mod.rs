@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use self::machine::PeakMemory;
 use self::statistics::{mean, standard_deviation};
-use crate::engine::{Error, Measurement};
+use crate::engine::{Error, KvType, Measurement};
 use crate::kernels::cpu::Isa;
 use crate::kernels::pool;
 use crate::weights::Source;
@@ -26,6 +26,8 @@ pub struct Plan {
     /// Tokens in the cache before the test.
     pub depths: Vec<usize>,
     pub repetitions: usize,
+    /// Of the KV cache.
+    pub kv_type: KvType,
 }
 
 /// What the tests of one run have in common.
@@ -103,7 +105,7 @@ impl Plan {
 /// Runs the tests of `plan` with the model of `source`, each after a warm-up. Fails before any if the model's context is
 /// too short for one.
 pub fn run(source: &Source, plan: &Plan, mut progress: impl FnMut(&Progress)) -> Result<(Setting, Vec<Row>), Error> {
-    let mut model = Measurement::load(source)?;
+    let mut model = Measurement::load(source, plan.kv_type)?;
     let tests = plan.tests();
     tests.iter().try_for_each(|test| model.check(test.depth, test.tokens))?;
     let setting = setting(&model);

@@ -35,16 +35,23 @@ pub struct Args {
     /// Processor threads [default: all that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<String>,
+    /// What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]
+    #[arg(long, value_name = "TYPE")]
+    kv_type: Option<String>,
 }
 
 impl Args {
     /// Lays the flags over the settings.
     pub fn apply(&self, settings: &mut Settings) -> Result<(), Usage> {
-        let Some(threads) = &self.threads else { return Ok(()) };
-        settings.set("threads", threads, Origin::Flag("--threads")).map_err(|e| Usage(e.to_string()))
+        for (key, flag, value) in [("threads", "--threads", &self.threads), ("kv_type", "--kv-type", &self.kv_type)] {
+            if let Some(text) = value {
+                settings.set(key, text, Origin::Flag(flag)).map_err(|e| Usage(e.to_string()))?;
+            }
+        }
+        Ok(())
     }
 
-    fn plan(&self) -> Result<Plan, Usage> {
+    fn plan(&self, kv_type: KvType) -> Result<Plan, Usage> {
         let counts = |list: &[u32]| list.iter().map(|n| *n as usize).collect::<Vec<_>>();
         let plan = Plan {
             prompts: counts(&self.n_prompt),
@@ -61,7 +68,7 @@ impl Args {
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     interrupt::install()?;
-    let plan = args.plan()?;
+    let plan = args.plan(model::kv_type(settings))?;
     let model = model::find(&args.model, settings)?;
     let bar = if output::stderr_is_terminal() {
         let style = ProgressStyle::with_template("bench {msg} {wide_bar} {pos}/{len} runs {eta}")?;

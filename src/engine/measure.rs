@@ -11,7 +11,7 @@ use super::generate::load_decoder;
 use super::info::{ModelInfo, Shape, describe};
 use super::perplexity::opening;
 use super::sampler::are_numbers;
-use crate::model::{ChatTemplate, Checkpoint, Decoder, Logits, Recipe, Tokenizer};
+use crate::model::{ChatTemplate, Checkpoint, Decoder, KvType, Logits, Recipe, Tokenizer};
 use crate::weights::Source;
 
 const SEED: u64 = 0;
@@ -26,21 +26,22 @@ pub struct Measurement {
     /// What the cache is filled with, as far as it ever was: the same tokens at every depth.
     filling: Vec<u32>,
     load: Duration,
+    kv_type: KvType,
 }
 
 impl Measurement {
     /// Loads what an answer needs; fails as [`super::Engine::load`] does.
-    pub fn load(source: &Source) -> Result<Measurement, Error> {
+    pub fn load(source: &Source, kv_type: KvType) -> Result<Measurement, Error> {
         let started = Instant::now();
         let checkpoint = Checkpoint::open(source)?;
-        let decoder = load_decoder(&checkpoint)?;
+        let decoder = load_decoder(&checkpoint, kv_type)?;
         let tokenizer = Tokenizer::open(&checkpoint)?;
         let template = ChatTemplate::open(&checkpoint)?;
         let load = started.elapsed();
         let info = describe(&checkpoint, Shape::from(&decoder.config), template.as_ref(), &Recipe::default());
         let bos = opening(&tokenizer)?.filter(|bos| (*bos as usize) < decoder.vocab_size());
         let random = StdRng::seed_from_u64(SEED);
-        Ok(Measurement { checkpoint, decoder, info, bos, random, filling: Vec::new(), load })
+        Ok(Measurement { kv_type, checkpoint, decoder, info, bos, random, filling: Vec::new(), load })
     }
 
     pub fn info(&self) -> &ModelInfo {
@@ -59,7 +60,7 @@ impl Measurement {
 
     /// Bytes of weights, and of keys and values, that a token reads which comes after `depth` others.
     pub fn bytes_a_token(&self, depth: usize) -> u64 {
-        self.checkpoint.bytes_a_token(&self.decoder.config) + self.decoder.config.cache_bytes_a_token(depth)
+        self.checkpoint.bytes_a_token(&self.decoder.config) + self.decoder.config.cache_bytes_a_token(depth, self.kv_type)
     }
 
     /// Fails if the model was not trained for `tokens` after `depth` others.

@@ -26,7 +26,6 @@ mod ternary;
 pub use codes::NF4_LEVELS;
 pub use groups::Groups;
 pub use matmul::{Input, Product, Weights, multiply};
-pub use linear::MatMulTransposed;
 pub use read::read;
 pub use rows::dequantize_rows;
 

@@ -59,6 +59,15 @@ impl KvType {
         })
     }
 
+    /// What 32 elements take.
+    pub fn bytes_of_32(self) -> u64 {
+        match self {
+            KvType::F32 => 128,
+            KvType::F16 => 64,
+            KvType::Q8_0 => 34,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             KvType::F32 => "f32",

@@ -38,7 +38,7 @@ impl Checkpoint {
 
 impl DecoderConfig {
     /// Bytes of the keys and values that a token reads which comes after `depth` others.
-    pub fn cache_bytes_a_token(&self, depth: usize) -> u64 {
+    pub fn cache_bytes_a_token(&self, depth: usize, kv_type: KvType) -> u64 {
         let attends = self.layers.iter().filter(|layer| layer.mixer == MixerKind::Attention);
         let elements = attends.map(|layer| {
             let width = match &self.latent {
@@ -47,7 +47,7 @@ impl DecoderConfig {
             };
             (width * layer.window.map_or(depth + 1, |window| window.min(depth + 1))) as u64
         });
-        elements.sum::<u64>() * CACHED_BYTES as u64
+        elements.sum::<u64>() * kv_type.bytes_of_32() / 32
     }
 }
 
