@@ -165,7 +165,13 @@ mod tests {
 
     #[test]
     fn tests_go_by_depth_and_zero_is_none() {
-        let plan = Plan { prompts: vec![512, 0, 8], generations: vec![0, 128], depths: vec![0, 2048], repetitions: 1 };
+        let plan = Plan {
+            prompts: vec![512, 0, 8],
+            generations: vec![0, 128],
+            depths: vec![0, 2048],
+            repetitions: 1,
+            kv_type: KvType::F16,
+        };
         let names: Vec<String> = plan.tests().iter().map(Test::name).collect();
         assert_eq!(names, ["pp512", "pp8", "tg128", "pp512 @ d2048", "pp8 @ d2048", "tg128 @ d2048"]);
     }

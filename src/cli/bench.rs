@@ -7,6 +7,7 @@ use super::exit::Usage;
 use super::{interrupt, list, model, output};
 use crate::bench::{self, Plan, Row};
 use crate::config::{Origin, Settings};
+use crate::engine::KvType;
 use crate::weights::Source;
 
 /// Measure how fast a model is
@@ -58,6 +59,7 @@ impl Args {
             generations: counts(&self.n_gen),
             depths: counts(&self.n_depth),
             repetitions: self.repetitions as usize,
+            kv_type,
         };
         if plan.prompts.iter().chain(&plan.generations).all(|n| *n == 0) {
             return Err(Usage("nothing to measure: give -p or -n tokens".to_owned()));

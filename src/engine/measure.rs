@@ -60,7 +60,8 @@ impl Measurement {
 
     /// Bytes of weights, and of keys and values, that a token reads which comes after `depth` others.
     pub fn bytes_a_token(&self, depth: usize) -> u64 {
-        self.checkpoint.bytes_a_token(&self.decoder.config) + self.decoder.config.cache_bytes_a_token(depth, self.kv_type)
+        self.checkpoint.bytes_a_token(&self.decoder.config)
+            + self.decoder.config.cache_bytes_a_token(depth, self.kv_type)
     }
 
     /// Fails if the model was not trained for `tokens` after `depth` others.

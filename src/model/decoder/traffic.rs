@@ -2,9 +2,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, MixerKind};
-
-/// Of the element of a key or value in the cache.
-const CACHED_BYTES: usize = size_of::<f32>();
+use crate::kernels::attention::KvType;
 
 /// Matrices of which a token reads one row.
 const LOOKED_UP: [&str; 3] = ["token_embd.weight", "position_embd.weight", "per_layer_token_embd.weight"];
