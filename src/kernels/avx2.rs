@@ -18,4 +18,4 @@ super::matmul::lanes::lanes_256!(
     }
 );
 
-super::compiled!(Avx2, "avx2,fma,f16c");
+super::compiled!(Avx2, super::attention::x86::Avx2, "avx2,fma,f16c");

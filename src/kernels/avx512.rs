@@ -11,7 +11,7 @@ use crate::tensor_type::TensorType;
 #[derive(Clone, Copy)]
 pub struct Avx512;
 
-super::compiled!(Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c");
+super::compiled!(Avx512, super::attention::x86::Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c");
 
 /// How far ahead of their use weights are asked for: the processor itself asks within a page of 4 KiB only.
 const AHEAD: usize = 2048;

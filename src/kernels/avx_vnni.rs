@@ -6,4 +6,4 @@ super::matmul::lanes::lanes_256!(
     |_wide, sum, unsigned, signed| _mm256_dpbusd_avx_epi32(sum, unsigned, signed)
 );
 
-super::compiled!(AvxVnni, "avx2,fma,f16c,avxvnni");
+super::compiled!(AvxVnni, super::attention::x86::Avx2, "avx2,fma,f16c,avxvnni");

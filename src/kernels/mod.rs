@@ -12,6 +12,7 @@ mod avx512;
 mod avx_vnni;
 mod codes;
 pub mod cpu;
+pub mod elementwise;
 mod groups;
 mod iq;
 mod iq_points;
@@ -34,8 +35,27 @@ use crate::tensor_type::TensorType;
 /// The kernels that are written once, compiled for one set of instructions: functions that may be called only where the
 /// processor has them. Features are those of the set, none for the portable one.
 macro_rules! compiled {
-    ($lanes:ident $(, $features:literal)?) => {
+    ($lanes:ident, $simd:path $(, $features:literal)?) => {
+        use $crate::kernels::elementwise::{self, Gate};
         use $crate::kernels::matmul::{self, Job, Scratch, format::Format};
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+            // SAFETY: by the caller.
+            unsafe { elementwise::rms_norm_row::<$simd>(x, weight, eps, out) }
+        }
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+            // SAFETY: by the caller.
+            unsafe { elementwise::layer_norm_row::<$simd>(x, weight, bias, eps, out) }
+        }
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn gate(kind: Gate, gates: &mut [f32], x: Option<&[f32]>) {
+            // SAFETY: by the caller.
+            unsafe { elementwise::gate_part::<$simd>(kind, gates, x) }
+        }
 
         $(#[target_feature(enable = $features)])?
         pub unsafe fn quantize(x: &[f32], by: usize, quants: &mut [i8], sums: &mut [i16], scales: &mut [f32]) {

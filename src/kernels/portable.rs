@@ -76,4 +76,4 @@ impl Lanes for Portable {
     }
 }
 
-super::compiled!(Portable);
+super::compiled!(Portable, super::attention::simd::Portable);

@@ -7,14 +7,14 @@
 //! the threads, and the parts put together (flash-decoding: Dao et al., 2023,
 //! <https://crfm.stanford.edu/2023/10/12/flashdecoding.html>).
 
-mod math;
-mod simd;
+pub(super) mod math;
+pub(super) mod simd;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tile;
 #[cfg(target_arch = "x86_64")]
-mod x86;
+pub(super) mod x86;
 
 use std::cell::RefCell;
 

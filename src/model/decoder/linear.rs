@@ -14,7 +14,7 @@ pub struct Matrix {
     /// Scales that the file keeps apart.
     groups: Option<Arc<Groups>>,
     /// Which column of the model each stored one is, where the file stores them in an order of its own.
-    order: Option<Tensor>,
+    order: Option<Arc<Vec<u32>>>,
 }
 
 impl Matrix {
@@ -24,8 +24,8 @@ impl Matrix {
     }
 
     /// The same with scales apart, as many as the shape asks for, and with columns in an order of their own.
-    pub(super) fn grouped(tensor: MappedTensor, groups: Groups, order: Option<Tensor>) -> Matrix {
-        Matrix { tensor, groups: Some(Arc::new(groups)), order }
+    pub(super) fn grouped(tensor: MappedTensor, groups: Groups, order: Option<Vec<u32>>) -> Matrix {
+        Matrix { tensor, groups: Some(Arc::new(groups)), order: order.map(Arc::new) }
     }
 
     pub fn rows(&self) -> usize {
@@ -51,26 +51,26 @@ impl Matrix {
                 groups.apply(*id as usize, columns, out);
             }
         }
-        let rows = Tensor::from_vec(out, (ids.len(), columns), &Device::Cpu)?;
-        match &self.order {
+        if let Some(order) = &self.order {
             // Each stored column goes back to where the model has it.
-            Some(order) => rows.zeros_like()?.index_add(order, &rows, 1),
-            None => Ok(rows),
+            let stored = out.clone();
+            for (stored, out) in stored.chunks(columns).zip(out.chunks_mut(columns)) {
+                stored.iter().zip(order.iter()).for_each(|(value, place)| out[*place as usize] = *value);
+            }
         }
+        Tensor::from_vec(out, (ids.len(), columns), &Device::Cpu)
+    }
+
+    /// `x` with its columns as the file has them; `None` where that is the model's order.
+    fn in_order(&self, x: &[f32]) -> Option<Vec<f32>> {
+        let order = self.order.as_ref()?;
+        Some(x.chunks(order.len()).flat_map(|x| order.iter().map(|place| x[*place as usize])).collect())
     }
 
     /// `x` `[tokens, columns]` to `[tokens, rows]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = match &self.order {
-            Some(order) => x.contiguous()?.index_select(order, 1)?,
-            None => x.contiguous()?,
-        };
         let tokens = x.dim(0)?;
-        let mut out = vec![0f32; tokens * self.rows()];
-        with_floats(&x, |x| {
-            let input = &Input::new(x, tokens, self.columns());
-            kernels::multiply(&mut [Product { weights: self.weights(), input, out: &mut out }]);
-        })?;
+        let out = with_floats(&x.contiguous()?, |x| products(&[(self, None)], x, tokens))?.remove(0);
         Tensor::from_vec(out, (tokens, self.rows()), &Device::Cpu)
     }
 
@@ -83,6 +83,47 @@ impl Matrix {
             columns: self.columns(),
         }
     }
+}
+
+/// What each matrix makes of `x` `[tokens, columns]`, all at once: `[tokens, rows]`, with its bias added where it has one.
+fn products(matrices: &[(&Matrix, Option<&[f32]>)], x: &[f32], tokens: usize) -> Vec<Vec<f32>> {
+    let inputs = [(x, tokens)];
+    products_of(&matrices.iter().map(|(matrix, bias)| (*matrix, *bias, 0)).collect::<Vec<_>>(), &inputs)
+}
+
+/// The same of several inputs, each with its tokens: matrices say which is theirs.
+fn products_of(matrices: &[(&Matrix, Option<&[f32]>, usize)], inputs: &[(&[f32], usize)]) -> Vec<Vec<f32>> {
+    let input_of = |x, tokens: usize| Input::new(x, tokens, <[f32]>::len(x) / tokens.max(1));
+    let shared: Vec<Input> = inputs.iter().map(|(x, tokens)| input_of(x, *tokens)).collect();
+    let ordered: Vec<Option<Vec<f32>>> =
+        matrices.iter().map(|(matrix, _, input)| matrix.in_order(inputs[*input].0)).collect();
+    let own: Vec<Option<Input>> = ordered
+        .iter()
+        .zip(matrices)
+        .map(|(x, (_, _, input))| x.as_ref().map(|x| input_of(x, inputs[*input].1)))
+        .collect();
+    let mut outs: Vec<Vec<f32>> =
+        matrices.iter().map(|(matrix, _, input)| vec![0f32; inputs[*input].1 * matrix.rows()]).collect();
+    let mut products: Vec<Product> = matrices
+        .iter()
+        .zip(&own)
+        .zip(&mut outs)
+        .map(|(((matrix, _, input), own), out)| Product {
+            weights: matrix.weights(),
+            input: own.as_ref().unwrap_or(&shared[*input]),
+            out,
+        })
+        .collect();
+    kernels::multiply(&mut products);
+    drop(products);
+    for ((matrix, bias, _), out) in matrices.iter().zip(&mut outs) {
+        if let Some(bias) = bias {
+            for row in out.chunks_exact_mut(matrix.rows()) {
+                row.iter_mut().zip(*bias).for_each(|(value, bias)| *value += bias);
+            }
+        }
+    }
+    outs
 }
 
 /// Calls `f` with the elements of a contiguous tensor of f32.
@@ -98,16 +139,31 @@ pub(super) fn with_floats<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<
 #[derive(Clone)]
 pub struct Linear {
     pub weight: Matrix,
-    pub bias: Option<Tensor>,
+    pub bias: Option<Arc<Vec<f32>>>,
 }
 
 impl Linear {
     /// `x` `[tokens, in]` to `[tokens, out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.weight.forward(x)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
-        }
+        let tokens = x.dim(0)?;
+        let out = with_floats(&x.contiguous()?, |x| Linear::all([self], x, tokens))?;
+        Tensor::from_vec(out.into_iter().next().unwrap_or_default(), (tokens, self.weight.rows()), &Device::Cpu)
+    }
+
+    /// What each layer makes of `x` `[tokens, in]`, computed together: `[tokens, out]` each.
+    pub fn all<const N: usize>(layers: [&Linear; N], x: &[f32], tokens: usize) -> [Vec<f32>; N] {
+        let parts = layers.map(|layer| (&layer.weight, layer.bias()));
+        products(&parts, x, tokens).try_into().unwrap_or_else(|_| unreachable!("a product for each layer"))
+    }
+
+    /// The same of layers that read different inputs: each comes with the number of its own among `inputs`, of which each
+    /// comes with its tokens.
+    pub fn each(layers: &[(&Linear, usize)], inputs: &[(&[f32], usize)]) -> Vec<Vec<f32>> {
+        let parts: Vec<_> = layers.iter().map(|(layer, input)| (&layer.weight, layer.bias(), *input)).collect();
+        products_of(&parts, inputs)
+    }
+
+    fn bias(&self) -> Option<&[f32]> {
+        self.bias.as_ref().map(|bias| &bias[..])
     }
 }

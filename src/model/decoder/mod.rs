@@ -252,7 +252,7 @@ impl Decoder {
         }
         let mut rotations = Vec::with_capacity(self.rotations.len());
         for rope in &self.rotations {
-            rotations.push((rope, rope.angles(past, tokens.len(), len, &Device::Cpu)?));
+            rotations.push((rope, rope.angles(past, tokens.len(), len)));
         }
         let position_scales = match scales.position {
             None => None,

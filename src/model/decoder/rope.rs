@@ -4,6 +4,10 @@ use candle_core::{Device, Result, Tensor};
 
 use super::config::Rotation;
 use super::family::RopePairs;
+use crate::kernels::pool;
+
+/// Tokens that a task turns.
+const TOKENS: usize = 16;
 
 /// How rotation frequencies differ from `theta^(-2i/dim)`.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,9 +124,9 @@ impl Rope {
         self.long.as_ref().is_some_and(|(context, _)| len > *context)
     }
 
-    /// Cosines and sines of positions `start .. start + tokens` of `len` tokens in all, each `[tokens, dim / 2]`. Angles
-    /// are computed in f64: at position 100,000 an f32 product is already off by 0.004 radians.
-    pub fn angles(&self, start: usize, tokens: usize, len: usize, device: &Device) -> Result<(Tensor, Tensor)> {
+    /// The angles of positions `start .. start + tokens` of `len` tokens in all. They are computed in f64: at position
+    /// 100,000 an f32 product is already off by 0.004 radians.
+    pub fn angles(&self, start: usize, tokens: usize, len: usize) -> Angles {
         let frequencies = match &self.long {
             Some((_, long)) if self.is_long(len) => long,
             _ => &self.frequencies,
@@ -136,24 +140,50 @@ impl Rope {
                 sin.push((s * self.magnitude) as f32);
             }
         }
-        let shape = (tokens, frequencies.len());
-        Ok((Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?))
+        Angles { cos, sin }
     }
 
     /// Turns `x` `[heads, tokens, head_dim]` by the angles of its positions.
-    pub fn apply(&self, x: &Tensor, (cos, sin): &(Tensor, Tensor)) -> Result<Tensor> {
-        let head_dim = x.dim(2)?;
-        let turning = if self.dim == head_dim { x.clone() } else { x.narrow(2, 0, self.dim)? };
-        let turning = turning.unsqueeze(0)?.contiguous()?; // [1, heads, tokens, dim]
-        let turned = match self.pairs {
-            RopePairs::Halves => candle_nn::rotary_emb::rope(&turning, cos, sin)?,
-            RopePairs::Neighbours => candle_nn::rotary_emb::rope_i(&turning, cos, sin)?,
-        };
-        let turned = turned.squeeze(0)?;
-        if self.dim == head_dim {
-            return Ok(turned);
+    pub fn apply(&self, x: &Tensor, angles: &Angles) -> Result<Tensor> {
+        let (_, tokens, head_dim) = x.dims3()?;
+        let mut turned = x.flatten_all()?.to_vec1()?;
+        for (row, x) in turned.chunks_exact_mut(head_dim).enumerate() {
+            self.turn(x, angles, row % tokens);
         }
-        let staying = x.narrow(2, self.dim, head_dim - self.dim)?;
-        Tensor::cat(&[&turned, &staying], 2)
+        Tensor::from_vec(turned, x.shape(), &Device::Cpu)
     }
+
+    /// Turns `x` `[tokens, heads, head_dim]`, in place.
+    pub fn turn_heads(&self, x: &mut [f32], heads: usize, head_dim: usize, angles: &Angles) {
+        pool::for_each_chunk(x, TOKENS * heads * head_dim, |index, x| {
+            for (row, x) in x.chunks_exact_mut(head_dim).enumerate() {
+                self.turn(x, angles, index * TOKENS + row / heads);
+            }
+        });
+    }
+
+    /// Turns one head by the angles of the position numbered `at` among `angles`.
+    fn turn(&self, x: &mut [f32], angles: &Angles, at: usize) {
+        let half = self.dim / 2;
+        let (cos, sin) = (&angles.cos[at * half..(at + 1) * half], &angles.sin[at * half..(at + 1) * half]);
+        match self.pairs {
+            RopePairs::Halves => {
+                let (low, high) = x[..self.dim].split_at_mut(half);
+                for (((a, b), cos), sin) in low.iter_mut().zip(high).zip(cos).zip(sin) {
+                    (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
+                }
+            }
+            RopePairs::Neighbours => {
+                for (([a, b], cos), sin) in x[..self.dim].as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
+                    (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
+                }
+            }
+        }
+    }
+}
+
+/// Cosines and sines of some positions, each `[positions, dim / 2]`.
+pub struct Angles {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
 }

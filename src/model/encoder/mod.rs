@@ -123,7 +123,7 @@ impl Encoder {
         let mut x = self.embedding_norm.forward(&x)?;
         let mut rotations = Vec::with_capacity(self.rotations.len());
         for rope in &self.rotations {
-            rotations.push((rope, rope.angles(0, tokens.len(), tokens.len(), &Device::Cpu)?));
+            rotations.push((rope, rope.angles(0, tokens.len(), tokens.len())));
         }
         for layer in &self.layers {
             x = layer.forward(&x, &rotations, self.distances.as_ref())?;

@@ -44,7 +44,6 @@ impl Checkpoint {
         });
         let dtype = if bits == 4 { TensorType::U4 } else { TensorType::U8 };
         let packed = MappedTensor::owned(tensor.name.clone(), vec![rows, columns], dtype, bytes);
-        let order = order.map(|order| Tensor::from_vec(order, columns, &Device::Cpu)).transpose()?;
         Ok(Matrix::grouped(packed, groups(&scales, zero, rows, columns, group), order))
     }
 
