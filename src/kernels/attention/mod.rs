@@ -123,6 +123,9 @@ impl Store {
         assert!(q.len() == tokens * heads * k_dim && out.len() == tokens * heads * v_dim, "queries unlike results");
         assert!(heads % kv_heads == 0 && past + tokens <= self.capacity(), "queries without keys");
         assert!(params.sinks.as_ref().is_none_or(|sinks| sinks.len() == heads), "sinks of other heads");
+        if tokens == 0 {
+            return;
+        }
         let group = heads / kv_heads;
         let rows = if k_dim + v_dim > WIDE { WIDE_TILE_ROWS } else { TILE_ROWS };
         let tile = (rows / group).max(1);

@@ -61,6 +61,9 @@ impl LayerCache {
             self.first = 0;
         }
         let shape = Shape::new(kv_heads, k_dim, v.dim(2)?);
+        if k.elem_count() == 0 || v.elem_count() == 0 {
+            bail!("keys or values of no size");
+        }
         let seen_from = self.seen_from(at);
         let store = self.store.get_or_insert_with(|| Store::new(shape, self.kv_type));
         if store.shape != shape || v.dims3()? != (tokens, kv_heads, shape.v_dim) {
