@@ -89,7 +89,8 @@ impl LayerCache {
         };
         let (tokens, heads, k_dim) = q.dims3()?;
         let Shape { kv_heads, v_dim, .. } = store.shape;
-        if k_dim != store.shape.k_dim || heads % kv_heads != 0 || at + tokens - self.first > store.capacity() {
+        if k_dim != store.shape.k_dim || !heads.is_multiple_of(kv_heads) || at + tokens - self.first > store.capacity()
+        {
             bail!("{heads} heads of {k_dim} cannot use {kv_heads} of {}", store.shape.k_dim);
         }
         let mut out = vec![0f32; tokens * heads * v_dim];
