@@ -65,7 +65,7 @@ fn chunks_are_scored_in_their_second_half() {
         let (count, nll) = (nlls.len() as f64, nlls.iter().sum::<f64>());
         let mean = nll / count;
         let variance = nlls.iter().map(|nll| (nll - mean).powi(2)).sum::<f64>() / count;
-        let measured = measured(&home, &["guide", "--context", &context.to_string()], TEXT);
+        let measured = measured(&home, &["guide", "--context", &context.to_string(), "--kv-type", "f32"], TEXT);
         assert_eq!((&measured["model"], &measured["file"]), (&"guide".into(), &Value::Null));
         assert_eq!(measured["context"], context);
         assert_eq!(measured["chunks"], tokens.len() / context);
@@ -125,7 +125,7 @@ fn what_cannot_be_scored_is_a_one_line_error() {
     assert_error(run(&["--context", "1000"], long.as_bytes()), 2, &["--context 1000", "512"]);
     assert_error(run(&[], b"caf\xe9"), 7, &["standard input", "byte 3"]);
     assert_error(run(&["-f", "/nowhere/text.txt"], b""), 7, &["/nowhere/text.txt"]);
-    for args in [["--context", "2"], ["--threads", "0"]] {
+    for args in [["--context", "2"], ["--threads", "0"], ["--kv-type", "q4_0"]] {
         let (code, stdout, stderr) = run(&args, b"text");
         assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
         assert!(stderr.contains(args[0]), "{stderr}");
@@ -168,7 +168,7 @@ fn likelihoods_are_those_of_transformers() {
             serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
         for prompt in expected["prompts"].as_array().unwrap() {
             let text = prompt["text"].as_str().unwrap();
-            let measured = measured(&home, &[model.to_str().unwrap(), "--whole"], text);
+            let measured = measured(&home, &[model.to_str().unwrap(), "--whole", "--kv-type", "f32"], text);
             assert_eq!(measured["tokens"], prompt["input_ids"].as_array().unwrap().len(), "{}", model.display());
             let (nll, expected) = (number(&measured, "nll"), prompt["nll"].as_f64().unwrap());
             assert!((nll - expected).abs() <= 1e-3, "{}: {nll}, not {expected}", model.display());

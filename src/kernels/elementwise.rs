@@ -2,9 +2,9 @@
 
 use super::attention::math;
 use super::attention::simd::{LANES, Simd};
+use super::by_isa;
 use super::cpu::Isa;
 use super::pool::{self, Shared};
-use super::by_isa;
 
 /// Elements of a task.
 const TASK: usize = 32 << 10;
@@ -229,7 +229,8 @@ mod tests {
     fn gates_are_their_formulas_with_every_set_of_instructions() {
         let (gates, x) = (ramp(100, 0.31).iter().map(|g| g * 20.0).collect::<Vec<f32>>(), ramp(100, 0.17));
         let silu = |g: f64| g / (1.0 + (-g).exp());
-        let gelu = |g: f64| g * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3))).tanh()) / 2.0;
+        let gelu =
+            |g: f64| g * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3))).tanh()) / 2.0;
         for isa in Isa::available() {
             for (kind, exact) in [(Gate::Silu, &silu as &dyn Fn(f64) -> f64), (Gate::GeluTanh, &gelu)] {
                 for x in [None, Some(&x[..])] {

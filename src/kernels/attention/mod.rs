@@ -8,6 +8,7 @@
 //! <https://crfm.stanford.edu/2023/10/12/flashdecoding.html>).
 
 pub(super) mod math;
+mod product;
 pub(super) mod simd;
 mod store;
 #[cfg(test)]
@@ -130,8 +131,11 @@ impl Store {
         let Shape { kv_heads, k_dim, v_dim, v_lanes } = self.shape;
         let tokens = q.len() / (heads * k_dim);
         assert!(q.len() == tokens * heads * k_dim && out.len() == tokens * heads * v_dim, "queries unlike results");
-        assert!(heads % kv_heads == 0 && past + tokens <= self.capacity(), "queries without keys");
+        assert!(heads.is_multiple_of(kv_heads) && past + tokens <= self.capacity(), "queries without keys");
         assert!(params.sinks.as_ref().is_none_or(|sinks| sinks.len() == heads), "sinks of other heads");
+        if tokens == 0 {
+            return;
+        }
         let group = heads / kv_heads;
         let rows = if k_dim + v_dim > WIDE { WIDE_TILE_ROWS } else { TILE_ROWS };
         let tile = (rows / group).max(1);

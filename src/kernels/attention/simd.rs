@@ -1,6 +1,7 @@
 //! Sixteen f32 at a time, the same way for every set of instructions: what the kernels of attention are written in.
 
-use super::tile::{Job, Product, Scratch};
+use super::product::Product;
+use super::tile::{Job, Scratch};
 use crate::kernels::cpu::Isa;
 
 /// How many f32 a vector has, and positions a block of keys.
@@ -101,6 +102,17 @@ fn each(a: Array, b: Array, f: impl Fn(f32, f32) -> f32) -> Array {
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
+/// An f16 of these bits, without branches: its exponent counts from 15, that of f32 from 127.
+#[inline(always)]
+fn widen(bits: u16) -> f32 {
+    const REBIASED: f32 = f32::from_bits((127 + 127 - 15) << 23);
+    const INFINITY: u32 = 0x7c00 << 13;
+    let magnitude = u32::from(bits & 0x7fff) << 13;
+    let finite = (f32::from_bits(magnitude) * REBIASED).to_bits();
+    let wide = if magnitude < INFINITY { finite } else { magnitude | f32::INFINITY.to_bits() };
+    f32::from_bits(wide | u32::from(bits & 0x8000) << 16)
+}
+
 // SAFETY: no instructions but those that every processor has.
 unsafe impl Simd for Portable {
     type Vector = Array;
@@ -121,7 +133,7 @@ unsafe impl Simd for Portable {
     unsafe fn load_f16(from: *const u16) -> Array {
         // SAFETY: by the caller.
         let bits = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
-        bits.map(|bits| half::f16::from_bits(bits).to_f32())
+        bits.map(widen)
     }
 
     #[inline(always)]
@@ -204,5 +216,18 @@ unsafe impl Simd for Portable {
     unsafe fn attend(job: &Job, scratch: &mut Scratch) {
         // SAFETY: by the caller.
         unsafe { job.compute::<Self>(scratch) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_f16_is_widened_exactly() {
+        for bits in 0..=u16::MAX {
+            let (ours, exact) = (widen(bits), half::f16::from_bits(bits).to_f32());
+            assert!(ours.to_bits() == exact.to_bits() || ours.is_nan() && exact.is_nan(), "{bits:#x}: {ours}");
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Store {
     /// the first. Keys and values move one after the other, so that only one of them is there twice.
     pub fn resize(&mut self, capacity: usize, kept: Range<usize>) {
         assert!(
-            kept.start % LANES == 0 && kept.end <= self.capacity() && kept.len() <= capacity,
+            kept.start.is_multiple_of(LANES) && kept.end <= self.capacity() && kept.len() <= capacity,
             "what cannot be kept"
         );
         let kept = kept.start / LANES..kept.end.div_ceil(LANES);
@@ -200,8 +200,9 @@ impl Part {
                             all_scales[number * scales + group * LANES + place] = scale.to_bits();
                             let by = if scale == f16::ZERO { 0.0 } else { scale.to_f32().recip() };
                             for (i, x) in x.iter().enumerate() {
-                                let code = (x * by).round().clamp(-127.0, 127.0);
-                                codes[start + (group * GROUP + i) * steps.1] = code as i8;
+                                // Rounded to a whole number, which then is the lowest bits.
+                                let code = (x * by).clamp(-127.0, 127.0) + 12_582_912.0; // 1.5 * 2^23
+                                codes[start + (group * GROUP + i) * steps.1] = code.to_bits() as i8;
                             }
                         }
                     }

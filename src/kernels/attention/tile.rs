@@ -4,19 +4,15 @@ use std::ops::Range;
 use std::ptr::null;
 
 use super::math::{exp, tanh};
+use super::product::{Product, ROWS, next_columns};
 use super::simd::{Element, LANES, Simd};
 use super::store::{Cells, Store};
 use super::{GROUP, Params, Shape};
 
 /// Positions whose scores are weighed at once.
 pub const BLOCK: usize = 128;
-/// Rows of a [`Product`] at most.
-const ROWS: usize = 6;
 /// From so many rows on, keys and values of a type other than f32 are widened once instead of for each [`ROWS`].
 const WIDENED_ROWS: usize = 13;
-
-/// Bytes that come from memory together.
-const LINE: usize = 64;
 
 /// What a task computes: the queries of some tokens by all heads that share a KV head, over some positions. Its rows are
 /// those of the first token, then those of the next.
@@ -51,115 +47,6 @@ pub struct Scratch {
     pub largest: Vec<f32>,
     pub sum: Vec<f32>,
     pub out: Vec<f32>,
-}
-
-/// `out[r, n] (+)= scales[n] * (a[r, ..] * b[.., n])` for `R` rows and `N` vectors of columns.
-pub struct Product<E> {
-    a: *const f32,
-    a_row: usize,
-    b: *const E,
-    /// From a vector of `b` to the next of the same columns, and to the next columns.
-    b_step: usize,
-    b_column: usize,
-    depth: usize,
-    /// Bits of f16 for each column, `scale_column` from vector to vector; null for ones.
-    scales: *const u16,
-    scale_column: usize,
-    out: *mut f32,
-    out_row: usize,
-    add: bool,
-    /// What is read after this, as many bytes as of `b`: it is fetched from memory meanwhile. Null for nothing.
-    next: *const u8,
-}
-
-impl<E: Element> Product<E> {
-    /// # Safety
-    /// The pointers must be good for what is read and written; the processor must have the instructions.
-    #[inline(always)]
-    pub unsafe fn compute<S: Simd, const R: usize, const N: usize>(&self) {
-        // SAFETY: by the caller.
-        unsafe {
-            let mut sums = [[S::splat(0.0); N]; R];
-            let (mut b, mut next) = (self.b, self.next);
-            let bytes = N * LANES * size_of::<E>();
-            for step in 0..self.depth {
-                if !next.is_null() {
-                    for _ in 0..bytes.div_ceil(LINE) {
-                        S::prefetch(next);
-                        next = next.wrapping_add(LINE.min(bytes));
-                    }
-                }
-                let mut columns = [S::splat(0.0); N];
-                for n in 0..N {
-                    columns[n] = E::load::<S>(b.wrapping_add(n * self.b_column));
-                }
-                for r in 0..R {
-                    let a = S::splat(*self.a.add(r * self.a_row + step));
-                    for n in 0..N {
-                        sums[r][n] = S::mul_add(a, columns[n], sums[r][n]);
-                    }
-                }
-                b = b.wrapping_add(self.b_step);
-            }
-            for n in 0..N {
-                let scale = match self.scales.is_null() {
-                    true => S::splat(1.0),
-                    false => S::load_f16(self.scales.wrapping_add(n * self.scale_column)),
-                };
-                for r in 0..R {
-                    let out = self.out.add(r * self.out_row + n * LANES);
-                    let before = if self.add { S::load(out) } else { S::splat(0.0) };
-                    S::store(out, S::mul_add(sums[r][n], scale, before));
-                }
-            }
-        }
-    }
-
-    /// With `rows`, at most [`ROWS`], and `columns` vectors of columns, as [`next_columns`] gives them.
-    ///
-    /// # Safety
-    /// As of [`compute`](Self::compute).
-    #[inline(always)]
-    unsafe fn run<S: Simd>(&self, rows: usize, columns: usize) {
-        // SAFETY: by the caller.
-        unsafe {
-            match columns {
-                8 if rows == 1 => S::product::<E, 1, 8>(self),
-                8 => S::product::<E, 2, 8>(self),
-                4 => self.of_rows::<S, 4>(rows),
-                2 => self.of_rows::<S, 2>(rows),
-                _ => self.of_rows::<S, 1>(rows),
-            }
-        }
-    }
-
-    /// # Safety
-    /// As of [`compute`](Self::compute).
-    #[inline(always)]
-    unsafe fn of_rows<S: Simd, const N: usize>(&self, rows: usize) {
-        // SAFETY: by the caller.
-        unsafe {
-            match rows {
-                1 => S::product::<E, 1, N>(self),
-                2 => S::product::<E, 2, N>(self),
-                3 => S::product::<E, 3, N>(self),
-                4 => S::product::<E, 4, N>(self),
-                5 => S::product::<E, 5, N>(self),
-                _ => S::product::<E, 6, N>(self),
-            }
-        }
-    }
-}
-
-/// How many vectors of columns to take of those that are left: 1, 2, 4, or with up to two rows 8.
-#[inline(always)]
-fn next_columns<S: Simd>(rows: usize, left: usize) -> usize {
-    // Few rows leave room for more columns, which are longer runs of memory and more sums under way.
-    let mut columns = if rows <= 2 { 2 * S::COLUMNS } else { S::COLUMNS };
-    while columns > left {
-        columns /= 2;
-    }
-    columns
 }
 
 impl Job<'_> {

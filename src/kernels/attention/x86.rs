@@ -2,8 +2,9 @@
 
 use std::arch::x86_64::*;
 
+use super::product::Product;
 use super::simd::{Element, Simd};
-use super::tile::{Job, Product, Scratch};
+use super::tile::{Job, Scratch};
 
 /// One register a vector.
 pub struct Avx512;

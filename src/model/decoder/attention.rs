@@ -3,16 +3,16 @@
 
 use std::cell::OnceCell;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, LayerConfig};
 use super::family::{NormKind, QkNorm, QkvLayout};
 use super::kv_cache::LayerCache;
-use super::linear::Linear;
+use super::linear::{Linear, with_floats};
 use super::norm::Norm;
-use super::rope::Rope;
-use crate::kernels::attention::Params;
+use super::rope::{Angles, Rope};
+use crate::kernels::attention::{Params, Shape};
 use crate::model::Error;
 
 /// The attention of one layer.
@@ -79,7 +79,7 @@ impl Attention {
             norms: (norm("attn_q_norm", heads)?, k_norm),
             norms_last: family.qk_norm == QkNorm::TurnedHeads,
             bound: config.scales.qkv_bound,
-            v_norm: if family.v_norm { Some(Norm::plain(head_dim, NormKind::Rms, norm_eps)?) } else { None },
+            v_norm: if family.v_norm { Some(Norm::plain(head_dim, NormKind::Rms, norm_eps)) } else { None },
             output: checkpoint.linear(&name("attn_output"), hidden_size, q_size, false)?,
             heads,
             kv_heads,
@@ -98,77 +98,102 @@ impl Attention {
     /// `x` `[tokens, hidden]`, already normed, to `[tokens, hidden]`. Keys and values are added to
     /// `cache`, or found there if they are another layer's.
     pub fn forward(&self, x: &Tensor, pass: &Pass, cache: &mut LayerCache) -> Result<Tensor> {
-        let Attention { heads, head_dim, .. } = *self;
+        let Attention { heads, kv_heads, head_dim, .. } = *self;
         let tokens = pass.tokens;
-        let (mut q, kv) = self.project(x)?; // [tokens, heads or kv_heads, head_dim]
-        let gate = if self.gated { Some(q.narrow(2, head_dim, head_dim)?) } else { None };
-        q = q.narrow(2, 0, head_dim)?;
-        let bounded = |x: Tensor| match self.bound {
-            Some(bound) => x.clamp(-bound, bound),
-            None => Ok(x),
-        };
-        // Normed and turned, [heads or kv_heads, tokens, head_dim].
-        let placed = |x: Tensor, norm: &Option<QkNorms>| -> Result<Tensor> {
-            let x = match norm {
-                Some(norm) if !self.norms_last => norm.forward(&x)?,
-                _ => x,
-            };
-            let mut x = bounded(x)?.transpose(0, 1)?;
-            if let Some(rotation) = self.rotation {
-                let (rope, angles) = &pass.rotations[rotation];
-                x = rope.apply(&x, angles)?;
-            }
-            match norm {
-                Some(norm) if self.norms_last => norm.forward(&x),
-                _ => Ok(x),
-            }
-        };
-        let mut q = placed(q, &self.norms.0)?;
+        let (mut q, kv) = with_floats(x, |x| self.project(x, tokens))?;
+        let gate = self.gated.then(|| {
+            // Behind each head's query lies its gate.
+            let (queries, gates) = parts(&q, &[head_dim, head_dim]);
+            q = queries;
+            gates
+        });
+        self.place(&mut q, heads, &self.norms.0, pass);
         if let Some(scales) = &pass.position_scales {
-            q = q.broadcast_mul(scales)?;
-        }
-        if let Some((k, mut v)) = kv {
-            if let Some(norm) = &self.v_norm {
-                v = norm.forward(&v.contiguous()?)?;
+            for (q, scale) in q.chunks_exact_mut(heads * head_dim).zip(scales) {
+                q.iter_mut().for_each(|q| *q *= scale);
             }
-            cache.append(pass.past, &placed(k, &self.norms.1)?.transpose(0, 1)?, &bounded(v)?)?;
         }
-        let mut out = cache.attend(pass.past, &q.transpose(0, 1)?, &self.params)?; // [tokens, heads, head_dim]
-        if let Some(gate) = gate {
-            out = (out * candle_nn::ops::sigmoid(&gate.contiguous()?)?)?;
+        if let Some((mut k, mut v)) = kv {
+            self.place(&mut k, kv_heads, &self.norms.1, pass);
+            if let Some(norm) = &self.v_norm {
+                v = norm.apply(&v);
+            }
+            self.bind(&mut v);
+            cache.append(pass.past, Shape::new(kv_heads, head_dim, head_dim), &k, &v)?;
         }
-        self.output.forward(&out.reshape((tokens, heads * head_dim))?)
+        let mut out = cache.attend(pass.past, heads, &q, &self.params)?;
+        if let Some(gates) = gate {
+            out.iter_mut().zip(&gates).for_each(|(out, gate)| *out /= 1.0 + (-gate).exp());
+        }
+        let [out] = Linear::all([&self.output], &out, tokens);
+        let width = out.len() / tokens;
+        Tensor::from_vec(out, (tokens, width), &Device::Cpu)
     }
 
-    /// Q, with a gate the gates behind it; and K and V if they are the layer's own.
-    fn project(&self, x: &Tensor) -> Result<(Tensor, Option<(Tensor, Tensor)>)> {
+    /// Norms and turns `x` `[tokens, heads, head_dim]`.
+    fn place(&self, x: &mut Vec<f32>, heads: usize, norm: &Option<QkNorms>, pass: &Pass) {
+        let normed = |x: &mut Vec<f32>, now: bool| {
+            if let Some(norm) = norm.as_ref().filter(|_| now) {
+                *x = norm.apply(x);
+            }
+        };
+        normed(x, !self.norms_last);
+        self.bind(x);
+        if let Some(rotation) = self.rotation {
+            let (rope, angles) = &pass.rotations[rotation];
+            rope.turn_heads(x, heads, self.head_dim, angles);
+        }
+        normed(x, self.norms_last);
+    }
+
+    /// Keeps `x` within the bounds that the model has for it.
+    fn bind(&self, x: &mut [f32]) {
+        if let Some(bound) = self.bound.map(|bound| bound as f32) {
+            // What is no number stays so.
+            x.iter_mut().for_each(|x| *x = x.clamp(-bound, bound));
+        }
+    }
+
+    /// Q `[tokens, heads, head_dim]`, with a gate the gates behind each head; and K and V `[tokens, kv_heads, head_dim]` if
+    /// they are the layer's own.
+    fn project(&self, x: &[f32], tokens: usize) -> (Vec<f32>, Option<(Vec<f32>, Vec<f32>)>) {
         let Attention { heads, kv_heads, head_dim, .. } = *self;
-        let tokens = x.dim(0)?;
-        let split = |x: Tensor, heads: usize| x.reshape((tokens, heads, ()));
         match &self.qkv {
             Qkv::Apart(q, k, v) => {
-                let kv = (split(k.forward(x)?, kv_heads)?, split(v.forward(x)?, kv_heads)?);
-                Ok((split(q.forward(x)?, heads)?, Some(kv)))
+                let [q, k, v] = Linear::all([q, k, v], x, tokens);
+                (q, Some((k, v)))
             }
             Qkv::KeyIsValue(q, k) => {
-                let k = split(k.forward(x)?, kv_heads)?;
-                Ok((split(q.forward(x)?, heads)?, Some((k.clone(), k))))
+                let [q, k] = Linear::all([q, k], x, tokens);
+                (q, Some((k.clone(), k)))
             }
-            Qkv::QueryAlone(q) => Ok((split(q.forward(x)?, heads)?, None)),
-            Qkv::Fused(qkv, QkvLayout::Blocks) => {
-                let qkv = split(qkv.forward(x)?, heads + 2 * kv_heads)?;
-                let part = |start: usize, heads: usize| qkv.narrow(1, start, heads)?.contiguous();
-                Ok((part(0, heads)?, Some((part(heads, kv_heads)?, part(heads + kv_heads, kv_heads)?))))
+            Qkv::QueryAlone(q) => {
+                let [q] = Linear::all([q], x, tokens);
+                (q, None)
             }
-            Qkv::Fused(qkv, QkvLayout::Groups) => {
-                let group = heads / kv_heads;
-                let qkv = qkv.forward(x)?.reshape((tokens, kv_heads, group + 2, head_dim))?;
-                let part =
-                    |start: usize, count: usize| split(qkv.narrow(2, start, count)?.contiguous()?, kv_heads * count);
-                Ok((part(0, group)?, Some((part(group, 1)?, part(group + 1, 1)?))))
+            Qkv::Fused(qkv, layout) => {
+                let [qkv] = Linear::all([qkv], x, tokens);
+                let sizes = match layout {
+                    QkvLayout::Blocks => [heads, kv_heads, kv_heads],
+                    QkvLayout::Groups => [heads / kv_heads, 1, 1],
+                };
+                let (q, kv) = parts(&qkv, &[sizes[0] * head_dim, (sizes[1] + sizes[2]) * head_dim]);
+                (q, Some(parts(&kv, &[sizes[1] * head_dim, sizes[2] * head_dim])))
             }
         }
     }
+}
+
+/// Rows of two parts, of `sizes`, as two matrices.
+pub fn parts(rows: &[f32], sizes: &[usize; 2]) -> (Vec<f32>, Vec<f32>) {
+    let [first, second] = *sizes;
+    let count = rows.len() / (first + second);
+    let (mut a, mut b) = (Vec::with_capacity(count * first), Vec::with_capacity(count * second));
+    for row in rows.chunks_exact(first + second) {
+        a.extend_from_slice(&row[..first]);
+        b.extend_from_slice(&row[first..]);
+    }
+    (a, b)
 }
 
 /// The norm of Q or of K.
@@ -176,7 +201,7 @@ struct QkNorms {
     /// Over a head, or over all when it is that wide.
     norm: Norm,
     /// `[heads, head_dim]`: what each head is multiplied with besides.
-    weights: Option<Tensor>,
+    weights: Option<Vec<f32>>,
 }
 
 impl QkNorms {
@@ -199,20 +224,23 @@ impl QkNorms {
             QkNorm::Whole => (Norm::load(checkpoint, stem, heads * head_dim, kind, norm_eps)?, None),
             QkNorm::EachHead => match checkpoint.head_weights(stem, heads, head_dim)? {
                 None => return Ok(None),
-                weights => (Norm::plain(head_dim, NormKind::Layer, norm_eps)?, weights),
+                Some(weights) => {
+                    (Norm::plain(head_dim, NormKind::Layer, norm_eps), Some(weights.flatten_all()?.to_vec1()?))
+                }
             },
         };
         Ok(Some(QkNorms { norm, weights }))
     }
 
     /// `x` `[tokens, heads, head_dim]` to the same shape.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let shape = x.dims3()?;
-        let normed = self.norm.forward(&x.contiguous()?.reshape(((), self.norm.size()))?)?.reshape(shape)?;
-        match &self.weights {
-            Some(weights) => normed.broadcast_mul(weights),
-            None => Ok(normed),
+    fn apply(&self, x: &[f32]) -> Vec<f32> {
+        let mut normed = self.norm.apply(x);
+        if let Some(weights) = &self.weights {
+            for token in normed.chunks_exact_mut(weights.len()) {
+                token.iter_mut().zip(weights).for_each(|(x, weight)| *x *= weight);
+            }
         }
+        normed
     }
 }
 
@@ -227,9 +255,9 @@ pub struct Pass<'a> {
     pub past: usize,
     pub tokens: usize,
     /// Each rotation with the angles of this pass's positions.
-    pub rotations: Vec<(&'a Rope, (Tensor, Tensor))>,
-    /// `[1, tokens, 1]`.
-    pub position_scales: Option<Tensor>,
+    pub rotations: Vec<(&'a Rope, Angles)>,
+    /// Of each token.
+    pub position_scales: Option<Vec<f32>>,
     /// What layers add of their own embeddings, `[tokens, layers, size]`.
     pub layer_vectors: Option<Tensor>,
     /// RWKV 7's values of the first layer, which all others use.

@@ -1,6 +1,7 @@
 //! A model's tensors by name and checked shape, from GGUF or a safetensors folder alike.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
@@ -210,7 +211,7 @@ impl Checkpoint {
             let bias = match &biases {
                 Some(all) => {
                     let chosen = wanted.iter().map(|row| all[expert][*row]).collect();
-                    Some(Tensor::from_vec(chosen, rows, &Device::Cpu)?)
+                    Some(Arc::new(chosen))
                 }
                 None => None,
             };
@@ -283,7 +284,7 @@ impl Checkpoint {
         };
         let name = format!("{stem}.bias");
         let bias = match needs_bias || self.has(&name) {
-            true => Some(self.vector(&name, rows)?),
+            true => Some(Arc::new(self.vector(&name, rows)?.to_vec1()?)),
             false => None,
         };
         Ok(Linear { weight, bias })

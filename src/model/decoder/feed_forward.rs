@@ -1,15 +1,19 @@
 //! The feed-forward layer: dense, with or without a gate (Shazeer, 2020,
 //! <https://arxiv.org/abs/2002.05202>), or a mixture of experts.
 
+use candle_core::cpu::erf::erf_f64 as erf;
 use candle_core::{Device, Result, Tensor};
 
+use super::attention::parts;
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, Experts, MixerKind};
 use super::family::Activation;
 use super::kv_cache::LayerCache;
-use super::linear::{Linear, Matrix};
+use super::linear::{Linear, Matrix, with_floats};
 use super::norm::Norm;
 use super::rwkv7::ChannelMix;
+use crate::kernels::elementwise::{self, Gate};
+use crate::kernels::pool;
 use crate::model::Error;
 
 /// One a layer: the size of a variant costs nothing.
@@ -132,15 +136,32 @@ impl Dense {
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let wide = match &self.input {
-            Input::Plain { up } => self.activation.apply(&up.forward(x)?)?,
-            Input::Gated { gate, up } => self.activation.gate(&gate.forward(x)?, &up.forward(x)?)?,
-            Input::Fused { gate_up } => {
-                let both = gate_up.forward(x)?.chunk(2, 1)?;
-                self.activation.gate(&both[0].contiguous()?, &both[1])?
-            }
-        };
-        self.down.forward(&wide)
+        let tokens = x.dim(0)?;
+        let out = with_floats(&x.contiguous()?, |x| {
+            let wide = match &self.input {
+                Input::Plain { up } => {
+                    let [mut up] = Linear::all([up], x, tokens);
+                    self.activation.gate(&mut up, None);
+                    up
+                }
+                Input::Gated { gate, up } => {
+                    let [mut gate, up] = Linear::all([gate, up], x, tokens);
+                    self.activation.gate(&mut gate, Some(&up));
+                    gate
+                }
+                Input::Fused { gate_up } => {
+                    let [both] = Linear::all([gate_up], x, tokens);
+                    let size = both.len() / tokens / 2;
+                    let (mut gate, up) = parts(&both, &[size, size]);
+                    self.activation.gate(&mut gate, Some(&up));
+                    gate
+                }
+            };
+            let [out] = Linear::all([&self.down], &wide, tokens);
+            out
+        })?;
+        let width = out.len() / tokens.max(1);
+        Tensor::from_vec(out, (tokens, width), &Device::Cpu)
     }
 }
 
@@ -162,11 +183,30 @@ impl Activation {
         }
     }
 
-    /// `up`, let through by `gate`.
-    fn gate(self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    /// Makes of `gates` what they let through of `x`; of 1 where there is no `x`.
+    pub fn gate(self, gates: &mut [f32], x: Option<&[f32]>) {
+        let each = |gates: &mut [f32], open: fn(f32) -> f32| {
+            pool::for_each_chunk(gates, 4096, |index, gates| match x {
+                Some(x) => gates.iter_mut().zip(&x[index * 4096..]).for_each(|(gate, x)| *gate = open(*gate) * x),
+                None => gates.iter_mut().for_each(|gate| *gate = open(*gate)),
+            });
+        };
         match self {
-            Activation::BoundedSilu => self.apply(gate)? * (up.clamp(-SILU_BOUND, SILU_BOUND)? + 1.0)?,
-            _ => self.apply(gate)? * up,
+            Activation::Silu => elementwise::gate(Gate::Silu, gates, x),
+            Activation::GeluTanh => elementwise::gate(Gate::GeluTanh, gates, x),
+            Activation::Gelu => each(gates, |gate| {
+                let gate = f64::from(gate);
+                (gate * 0.5 * (1.0 + erf(gate * std::f64::consts::FRAC_1_SQRT_2))) as f32
+            }),
+            Activation::ReluSquared => each(gates, |gate| gate.max(0.0) * gate.max(0.0)),
+            Activation::BoundedSilu => {
+                let (bound, slope) = (SILU_BOUND as f32, SILU_SLOPE as f32);
+                for (index, gate) in gates.iter_mut().enumerate() {
+                    let g = gate.min(bound);
+                    let x = x.map_or(1.0, |x| x[index].clamp(-bound, bound) + 1.0);
+                    *gate = g / (1.0 + (-slope * g).exp()) * x;
+                }
+            }
         }
     }
 }
@@ -226,7 +266,7 @@ impl Mixture {
         let bias = numbers("exp_probs_b.bias")?;
         // One of another shape is an error: a router that does without would choose other experts.
         let router_norm = match checkpoint.vector_if_any(&format!("blk.{layer}.ffn_gate_inp.scale"), hidden)? {
-            Some(scale) => Some(Norm::rms((scale * (hidden as f64).powf(-0.5))?, config.norm_eps)),
+            Some(scale) => Some(Norm::rms((scale * (hidden as f64).powf(-0.5))?.to_vec1()?, config.norm_eps)),
             None => None,
         };
         let expert_scales = numbers("ffn_down_exps.scale")?;
@@ -253,22 +293,11 @@ impl Mixture {
             true => candle_nn::ops::sigmoid(&scores)?,
             false => candle_nn::ops::softmax_last_dim(&scores)?,
         };
-        let mut out = x.zeros_like()?;
-        for (expert, (tokens, weights)) in self.experts.iter().zip(self.choose(&scores.to_vec2()?)) {
-            if tokens.is_empty() {
-                continue;
-            }
-            let count = tokens.len();
-            let tokens = Tensor::from_vec(tokens, count, &Device::Cpu)?;
-            let chosen = x.index_select(&tokens, 0)?;
-            let up = expert.up.forward(&chosen)?;
-            let wide = match &expert.gate {
-                Some(gate) => self.activation.gate(&gate.forward(&chosen)?, &up)?,
-                None => self.activation.apply(&up)?,
-            };
-            let weights = Tensor::from_vec(weights, (count, 1), &Device::Cpu)?;
-            out = out.index_add(&tokens, &expert.down.forward(&wide)?.broadcast_mul(&weights)?, 0)?;
-        }
+        let (tokens, hidden) = x.dims2()?;
+        let chosen: Vec<_> = self.choose(&scores.to_vec2()?).into_iter().enumerate().collect();
+        let chosen: Vec<_> = chosen.into_iter().filter(|(_, (tokens, _))| !tokens.is_empty()).collect();
+        let out = with_floats(&x.contiguous()?, |x| self.mix(x, hidden, &chosen))?;
+        let mut out = Tensor::from_vec(out, (tokens, hidden), &Device::Cpu)?;
         if let Some((shared, gate)) = &self.shared {
             let mut common = shared.forward(x)?;
             if let Some(gate) = gate {
@@ -277,6 +306,48 @@ impl Mixture {
             out = (out + common)?;
         }
         Ok(out)
+    }
+
+    /// The results of the experts `chosen`, each with its tokens among `x` `[tokens, hidden]` and its weight for each,
+    /// weighted and added up. All experts are computed together.
+    fn mix(&self, x: &[f32], hidden: usize, chosen: &[(usize, (Vec<u32>, Vec<f32>))]) -> Vec<f32> {
+        let row = |token: &u32| &x[*token as usize * hidden..][..hidden];
+        let gathered: Vec<Vec<f32>> =
+            chosen.iter().map(|(_, (tokens, _))| tokens.iter().flat_map(row).copied().collect()).collect();
+        // A single token is what all its experts read.
+        let alone = x.len() == hidden;
+        let inputs: Vec<(&[f32], usize)> = match alone {
+            true => vec![(x, 1)],
+            false => gathered.iter().zip(chosen).map(|(x, (_, (tokens, _)))| (&x[..], tokens.len())).collect(),
+        };
+        let mut wide = Vec::new();
+        for (index, (expert, _)) in chosen.iter().enumerate() {
+            let input = if alone { 0 } else { index };
+            let expert = &self.experts[*expert];
+            wide.extend(expert.gate.iter().chain([&expert.up]).map(|layer| (layer, input)));
+        }
+        let mut wide = Linear::each(&wide, &inputs).into_iter();
+        let mut opened = Vec::new();
+        for (expert, _) in chosen {
+            let mut first = wide.next().unwrap_or_default();
+            match self.experts[*expert].gate.is_some() {
+                true => self.activation.gate(&mut first, Some(&wide.next().unwrap_or_default())),
+                false => self.activation.gate(&mut first, None),
+            }
+            opened.push(first);
+        }
+        let inputs: Vec<(&[f32], usize)> =
+            opened.iter().zip(chosen).map(|(x, (_, (tokens, _)))| (&x[..], tokens.len())).collect();
+        let downs: Vec<_> =
+            chosen.iter().enumerate().map(|(index, (expert, _))| (&self.experts[*expert].down, index)).collect();
+        let mut out = vec![0f32; x.len()];
+        for (results, (_, (tokens, weights))) in Linear::each(&downs, &inputs).iter().zip(chosen) {
+            for ((result, token), weight) in results.chunks_exact(hidden).zip(tokens).zip(weights) {
+                let out = &mut out[*token as usize * hidden..][..hidden];
+                out.iter_mut().zip(result).for_each(|(out, result)| *out += result * weight);
+            }
+        }
+        out
     }
 
     /// For each expert, the tokens that it is chosen for, with its weight for each.

@@ -1,7 +1,7 @@
 //! What a layer keeps of the tokens seen so far: keys and values, preallocated, grown by doubling, cut back at will, and
 //! rolled where the layer sees only a window; or a state that every token replaces.
 
-use candle_core::{CpuStorage, Device, Result, Storage, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::kernels::attention::{KvType, LANES, Params, Shape, Store};
 use crate::kernels::cpu::Isa;
@@ -53,17 +53,20 @@ impl LayerCache {
         self.window.map_or(0, |window| (at + 1).saturating_sub(window))
     }
 
-    /// Writes `k` `[tokens, kv_heads, k_dim]` and `v` `[tokens, kv_heads, v_dim]` at positions `at ..`.
-    pub fn append(&mut self, at: usize, k: &Tensor, v: &Tensor) -> Result<()> {
-        let (tokens, kv_heads, k_dim) = k.dims3()?;
-        let end = at + tokens;
+    /// Writes `k` `[tokens, kv_heads, k_dim]` and `v` `[tokens, kv_heads, v_dim]` at positions `at ..`; `shape` says those
+    /// sizes.
+    pub fn append(&mut self, at: usize, shape: Shape, k: &[f32], v: &[f32]) -> Result<()> {
+        let row = shape.kv_heads * shape.k_dim;
+        if k.is_empty() || v.is_empty() || k.len() / row * shape.kv_heads * shape.v_dim != v.len() {
+            bail!("keys and values of no size, or of different tokens");
+        }
+        let end = at + k.len() / row;
         if at == 0 {
             self.first = 0;
         }
-        let shape = Shape::new(kv_heads, k_dim, v.dim(2)?);
         let seen_from = self.seen_from(at);
         let store = self.store.get_or_insert_with(|| Store::new(shape, self.kv_type));
-        if store.shape != shape || v.dims3()? != (tokens, kv_heads, shape.v_dim) {
+        if store.shape != shape {
             bail!("keys and values of another shape");
         }
         if end - self.first > store.capacity() {
@@ -75,32 +78,26 @@ impl LayerCache {
             store.resize(capacity, first - self.first..at - self.first);
             self.first = first;
         }
-        with_values(k, |k| with_values(v, |v| store.append(at - self.first, k, v)))?
+        store.append(at - self.first, k, v);
+        Ok(())
     }
 
     /// What the queries `q` `[tokens, heads, k_dim]` of positions `at ..` find, once [`append`](Self::append) has been
     /// called for them: `[tokens, heads, v_dim]`.
-    pub fn attend(&self, at: usize, q: &Tensor, params: &Params) -> Result<Tensor> {
+    pub fn attend(&self, at: usize, heads: usize, q: &[f32], params: &Params) -> Result<Vec<f32>> {
         let Some(store) = &self.store else {
             bail!("a layer uses keys and values of another that has none");
         };
-        let (tokens, heads, k_dim) = q.dims3()?;
-        let Shape { kv_heads, v_dim, .. } = store.shape;
-        if k_dim != store.shape.k_dim || heads % kv_heads != 0 || at + tokens - self.first > store.capacity() {
-            bail!("{heads} heads of {k_dim} cannot use {kv_heads} of {}", store.shape.k_dim);
+        let Shape { kv_heads, k_dim, v_dim, .. } = store.shape;
+        let tokens = q.len() / (heads * k_dim);
+        if q.len() != tokens * heads * k_dim || !heads.is_multiple_of(kv_heads) {
+            bail!("{heads} heads cannot use {kv_heads} of {k_dim}");
+        }
+        if at + tokens - self.first > store.capacity() {
+            bail!("queries of tokens whose keys are not there");
         }
         let mut out = vec![0f32; tokens * heads * v_dim];
-        with_values(q, |q| store.attend(q, heads, at - self.first, params, &mut out, Isa::best()))?;
-        Tensor::from_vec(out, (tokens, heads, v_dim), &Device::Cpu)
-    }
-}
-
-/// Calls `f` with the elements of `x` in their order.
-fn with_values<T>(x: &Tensor, f: impl FnOnce(&[f32]) -> T) -> Result<T> {
-    let x = x.contiguous()?;
-    let (storage, layout) = x.storage_and_layout();
-    match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(f(&values[start..end])),
-        _ => bail!("attention needs f32 on the processor"),
+        store.attend(q, heads, at - self.first, params, &mut out, Isa::best());
+        Ok(out)
     }
 }

@@ -4,7 +4,7 @@
 //! to the queries instead, and what would widen it to values to the result, so that the cache holds
 //! the latents alone: attention with a single KV head.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::attention::Pass;
 use super::checkpoint::Checkpoint;
@@ -13,7 +13,7 @@ use super::family::NormKind;
 use super::kv_cache::LayerCache;
 use super::linear::{Linear, Matrix};
 use super::norm::Norm;
-use crate::kernels::attention::Params;
+use crate::kernels::attention::{Params, Shape};
 use crate::model::Error;
 
 pub struct LatentAttention {
@@ -104,15 +104,18 @@ impl LatentAttention {
             k_rope = rope.apply(&k_rope, angles)?;
         }
         let k = Tensor::cat(&[&latent, &k_rope], 2)?; // [1, tokens, latent + rope]
-        cache.append(pass.past, &k.transpose(0, 1)?, &latent.transpose(0, 1)?)?;
+        let shape = Shape::new(1, rank + rope_dim, rank);
+        cache.append(pass.past, shape, &k.flatten_all()?.to_vec1()?, &latent.flatten_all()?.to_vec1()?)?;
 
         let mut absorbed = Vec::with_capacity(heads);
         for (head, matrix) in self.absorb.iter().enumerate() {
             absorbed.push(matrix.forward(&q_nope.get(head)?)?);
         }
         let q = Tensor::cat(&[&Tensor::stack(&absorbed, 0)?, &q_rope], 2)?; // [heads, tokens, latent + rope]
-        let averaged = cache.attend(pass.past, &q.transpose(0, 1)?, &self.params)?; // [tokens, heads, latent]
-        let averaged = averaged.transpose(0, 1)?.contiguous()?;
+        let q = q.transpose(0, 1)?.flatten_all()?.to_vec1::<f32>()?;
+        let averaged = cache.attend(pass.past, heads, &q, &self.params)?;
+        let averaged =
+            Tensor::from_vec(averaged, (tokens, heads, rank), &Device::Cpu)?.transpose(0, 1)?.contiguous()?;
         let mut values = Vec::with_capacity(heads);
         for (head, matrix) in self.expand.iter().enumerate() {
             values.push(matrix.forward(&averaged.get(head)?)?);

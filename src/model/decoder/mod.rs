@@ -29,9 +29,10 @@ mod tests;
 mod traffic;
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 pub use checkpoint::Checkpoint;
 pub use config::DecoderConfig;
@@ -44,7 +45,7 @@ pub(super) use self::family::{Activation, NormKind, RopePairs};
 pub(super) use self::feed_forward::Dense;
 pub(super) use self::linear::{Linear, Matrix};
 pub(super) use self::norm::Norm;
-pub(super) use self::rope::{Rope, RopeScaling};
+pub(super) use self::rope::{Angles, Rope, RopeScaling};
 
 use self::attention::{Pass, soft_cap};
 use self::kv_cache::LayerCache;
@@ -111,6 +112,7 @@ impl Decoder {
             false => embedding.clone(),
         };
         let bias = checkpoint.vector_if_any("output.bias", output.rows())?;
+        let bias = bias.map(|bias| bias.to_vec1().map(Arc::new)).transpose()?;
         // LFM2's GGUF files call it as if it were of the embedding, and have no other.
         let (embedding_norm, final_norm) =
             match (checkpoint.has("token_embd_norm.weight"), checkpoint.has("output_norm.weight")) {
@@ -258,7 +260,7 @@ impl Decoder {
             None => None,
             Some(scale) => {
                 let of = |p: usize| (1.0 + scale.beta * (1.0 + (p as f64 / scale.context).floor()).ln()) as f32;
-                Some(Tensor::from_vec(positions.map(of).collect(), (1, tokens.len(), 1), &Device::Cpu)?)
+                Some(positions.map(of).collect())
             }
         };
         let layer_vectors = match &self.layer_embeddings {

@@ -52,10 +52,6 @@ impl Norm {
         Norm { weight, bias: None, eps: eps as f32 }
     }
 
-    pub fn size(&self) -> usize {
-        self.weight.len()
-    }
-
     /// `x` `[.., size]`, contiguous.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let out = with_floats(x, |x| self.apply(x))?;

@@ -1,6 +1,8 @@
 //! RWKV 7 "Goose" (Peng et al., 2025, <https://arxiv.org/abs/2503.14456>): its time mix in place of attention, and its
 //! channel mix in place of the feed-forward layer.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::attention::Pass;
@@ -85,7 +87,7 @@ impl TimeMix {
             removal: row("k_k")?.flatten_all()?.to_vec1()?,
             rate_share: row("k_a")?,
             bonus,
-            norm: Norm::plain(head_dim, NormKind::Layer, eps)?,
+            norm: Norm::plain(head_dim, NormKind::Layer, eps),
             norm_weight: checkpoint.vector(&name("ln.weight"), hidden)?,
             norm_bias: checkpoint.vector(&name("ln.bias"), hidden)?,
             shape,
@@ -157,7 +159,7 @@ impl LowRank {
         let down = checkpoint.matrix(&format!("{stem}1.weight"), None, hidden)?;
         let mut up = checkpoint.linear(&format!("{stem}2"), hidden, down.rows(), false)?;
         if let Some(bias) = checkpoint.vector_if_any(&format!("{stem}0.weight"), hidden)? {
-            up.bias = Some(bias);
+            up.bias = Some(Arc::new(bias.to_vec1()?));
         }
         Ok(LowRank { down: Linear { weight: down, bias: None }, up })
     }

@@ -4,7 +4,7 @@
 use candle_core::{Device, Result, Tensor};
 
 use super::config::EncoderConfig;
-use crate::model::decoder::{Linear, Rope};
+use crate::model::decoder::{Angles, Linear, Rope};
 use crate::model::{Checkpoint, Error};
 
 /// Bytes that the scores of one step may take; the queries of a longer text go in several.
@@ -50,12 +50,7 @@ impl Attention {
 
     /// `x` `[tokens, hidden]` to the same shape. `rotations` are those of the model with the angles of
     /// the text's positions; `distances` say what relative positions add to the scores.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        rotations: &[(&Rope, (Tensor, Tensor))],
-        distances: Option<&Distances>,
-    ) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, rotations: &[(&Rope, Angles)], distances: Option<&Distances>) -> Result<Tensor> {
         let (tokens, hidden) = x.dims2()?;
         let head_dim = hidden / self.heads;
         let split = |x: Tensor| x.reshape((tokens, self.heads, head_dim))?.transpose(0, 1)?.contiguous();

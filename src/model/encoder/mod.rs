@@ -4,13 +4,13 @@ mod attention;
 mod config;
 mod family;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 pub use config::EncoderConfig;
 pub use family::architectures;
 
 use self::attention::{Attention, Distances};
-use super::decoder::{Dense, Matrix, Norm, NormKind, Rope};
+use super::decoder::{Angles, Dense, Matrix, Norm, NormKind, Rope};
 use super::{Checkpoint, Error};
 
 /// An encoder with its weights.
@@ -59,7 +59,7 @@ impl Layer {
     fn forward(
         &self,
         x: &Tensor,
-        rotations: &[(&Rope, (Tensor, Tensor))],
+        rotations: &[(&Rope, Angles)],
         distances: Option<&Distances>,
     ) -> candle_core::Result<Tensor> {
         let normed = |norm: &Option<Norm>, x: &Tensor| match norm {

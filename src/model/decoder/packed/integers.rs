@@ -1,6 +1,5 @@
 //! Integers with a scale, and perhaps a zero point, for each group of a row: GPTQ, AWQ, compressed-tensors.
 
-use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::{Checkpoint, QWEIGHT, WORDS};
@@ -140,7 +139,7 @@ impl Checkpoint {
             word(tensor.data(), row * words + column / a_word) >> (bits * (column % a_word)) & mask
         });
         let packed = MappedTensor::owned(tensor.name.clone(), shape, dtype, bytes);
-        Ok(Matrix::grouped(packed, groups, Some(Tensor::from_vec(order, columns, &Device::Cpu)?)))
+        Ok(Matrix::grouped(packed, groups, Some(order)))
     }
 }
 
