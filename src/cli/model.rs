@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::output;
+use super::{output, speculation};
 use crate::config::Settings;
 use crate::engine::{Engine, LoadOptions, is_embedder};
 use crate::guide;
@@ -74,6 +74,11 @@ pub fn find_embedder(name: Option<&str>, settings: &Settings) -> Result<LocalMod
 }
 
 fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
-    let options = LoadOptions { context: settings.count("context").map(|n| n as usize) };
+    let speculate = speculation::is_on(settings);
+    let draft = match settings.text("draft").filter(|_| speculate) {
+        Some(name) => Some(find(name, settings)?.source),
+        None => None,
+    };
+    let options = LoadOptions { context: settings.count("context").map(|n| n as usize), speculate, draft };
     Ok(Loaded { engine: Engine::load(&model.source, &options)?, name: model.name })
 }

@@ -2,6 +2,7 @@
 //! well a model foresees a text.
 
 mod answer;
+mod draft_model;
 mod embed;
 mod error;
 mod generate;
@@ -9,6 +10,7 @@ mod info;
 mod perplexity;
 mod request;
 mod sampler;
+mod speculate;
 mod stop;
 
 pub use crate::model::TemplateOptions;
@@ -17,4 +19,6 @@ pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{Kind, ModelInfo, inspect};
 pub use perplexity::{Perplexity, Progress, Span, perplexity};
-pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, ToolCall, Usage};
+pub use request::{
+    Event, Finish, Message, Prompt, Request, Role, Sampling, Speculation, Timings, TokenLogprob, ToolCall, Usage,
+};
