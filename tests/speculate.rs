@@ -148,19 +148,21 @@ fn assert_same(one: &Json, other: &Json) {
     }
 }
 
-const REPEATS: &str = "oai pull qwen3:0.6b, then oai ask. oai pull qwen3:0.6b, then oai ask. oai pull qwen3:0.6b, then";
+/// What was said once is likelier, so that the answer repeats itself.
+const REPEATS: &[&str] = &["--raw", "-n", "80", "--presence-penalty", "-5", "oai ask"];
+const QUESTION: &str = "how do I quote `oai ask -f src/main.rs \"what is wrong here?\"`, oai ask -f src/main.rs \"what";
 
 #[test]
 fn answers_of_the_guide_are_the_same_and_say_how_the_guesses_went() {
     let home = Home::new();
     for args in [
-        &["--raw", "-n", "80", REPEATS][..],
-        &["--raw", "-n", "7", REPEATS],
-        &["--raw", "-n", "60", "--stop", "ask", REPEATS],
+        REPEATS,
+        &["--stop", "list", "--raw", "-n", "80", "--presence-penalty", "-5", "oai ask"],
+        &["-n", "13", "--raw", "--presence-penalty", "-5", "oai ask"],
         &["How do I resume a pull?"],
-        &["how do I quote `oai ask -f src/main.rs \"what is wrong here?\"` in a shell?"],
-        &["--raw", "-n", "60", "-t", "0.7", "--seed", "3", REPEATS],
-        &["--raw", "-n", "60", "--repeat-penalty", "1.1", "--frequency-penalty", "0.2", REPEATS],
+        &[QUESTION],
+        &["--raw", "-n", "60", "-t", "0.7", "--seed", "3", QUESTION],
+        &["--raw", "-n", "60", "--repeat-penalty", "0.9", "--frequency-penalty", "-0.2", QUESTION],
     ] {
         let ask = |how: &[&str]| json_of(&home, &[&["--logprobs", "2"], how, args].concat());
         let (auto, off) = (ask(&[]), ask(&["--speculate", "off"]));
@@ -170,14 +172,13 @@ fn answers_of_the_guide_are_the_same_and_say_how_the_guesses_went() {
             assert_same(&ask(&["--draft", "guide"]), &off);
         }
     }
-    let answer = json_of(&home, &["--raw", "-n", "80", REPEATS]);
+    let answer = json_of(&home, REPEATS);
     let count = |key: &str| answer["timings"]["speculation"][key].as_u64().unwrap();
     assert!(count("accepted") > 10 && count("accepted") <= count("drafted"), "{}", answer["timings"]);
-    let (_, _, stderr) = home.run(&["ask", "--stats", "--raw", "-n", "80", REPEATS]);
+    let (_, _, stderr) = home.run(&[&["ask", "--stats"], REPEATS].concat());
     let said = format!("({} of {} drafted tokens accepted)", count("accepted"), count("drafted"));
     assert!(stderr.contains(&said), "{stderr}");
-    let (_, _, stderr) =
-        finish(home.oai(&["ask", "--stats", "--raw", "-n", "80", REPEATS]).env("OAI_SPECULATE", "off"));
+    let (_, _, stderr) = finish(home.oai(&[&["ask", "--stats"], REPEATS].concat()).env("OAI_SPECULATE", "off"));
     assert!(!stderr.contains("drafted"), "{stderr}");
 }
 
@@ -185,8 +186,7 @@ fn answers_of_the_guide_are_the_same_and_say_how_the_guesses_went() {
 fn a_model_that_drafts_for_itself_is_nearly_always_right() {
     let home = Home::new();
     for temperature in ["0", "0.8"] {
-        let args =
-            ["--draft", "guide", "--raw", "-n", "80", "-t", temperature, "--seed", "1", "oai ask answers a question"];
+        let args = [&["--draft", "guide", "-t", temperature, "--seed", "1"], REPEATS].concat();
         let answer = json_of(&home, &args);
         let count = |key: &str| answer["timings"]["speculation"][key].as_u64().unwrap();
         assert!(count("drafted") > 20 && count("accepted") * 10 >= count("drafted") * 9, "{}", answer["timings"]);
