@@ -42,7 +42,7 @@ pub struct Drafter<'a> {
 
 enum Means<'a> {
     Lookup(Lookup),
-    Model(&'a mut DraftModel, Sampler),
+    Model(&'a mut DraftModel, Box<Sampler>),
 }
 
 impl<'a> Drafter<'a> {
@@ -58,7 +58,7 @@ impl<'a> Drafter<'a> {
         // Random numbers of its own: those that settle a token must not be those that drew it.
         let sampler = Sampler::new(Sampling { seed: sampling.seed.map(|seed| !seed), ..sampling.clone() });
         model.begin();
-        Drafter { means: Means::Model(model, sampler), pace, level: 0 }
+        Drafter { means: Means::Model(model, Box::new(sampler)), pace, level: 0 }
     }
 
     /// Guesses at most `most` tokens after `text`, whose first `prompt` tokens are the prompt.
