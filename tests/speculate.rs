@@ -88,14 +88,14 @@ fn families_say_the_same_with_and_without() {
         let (plain, copies, drafts) = (load(false, None), load(true, None), load(true, Some(&source)));
         let once: String = [5, 9, 60, 33, 8, 5, 9, 61].map(letter).iter().collect();
         for prompt in [once.clone(), once.repeat(4)] {
-            let (expected, none) = answered(&plain, &prompt, 90, 0.0);
+            let (expected, none) = answered(&plain, &prompt, 60, 0.0);
             assert_eq!(none, Speculation::default());
             // Twice: the second finds in the cache what the first left there.
             for _ in 0..2 {
-                let (ids, speculation) = answered(&copies, &prompt, 90, 0.0);
+                let (ids, speculation) = answered(&copies, &prompt, 60, 0.0);
                 assert_eq!(ids, expected, "{name}, copied: {speculation:?}");
                 accepted += speculation.accepted;
-                let (ids, speculation) = answered(&drafts, &prompt, 90, 0.0);
+                let (ids, speculation) = answered(&drafts, &prompt, 60, 0.0);
                 assert_eq!(ids, expected, "{name}, drafted: {speculation:?}");
                 assert!(
                     speculation.drafted > 0 && speculation.accepted * 10 >= speculation.drafted * 9,
@@ -109,7 +109,7 @@ fn families_say_the_same_with_and_without() {
             assert_eq!(sampled(&drafts), sampled(&drafts), "{name}");
         }
     }
-    assert!(accepted >= 200, "{accepted}");
+    assert!(accepted >= 120, "{accepted}");
 }
 
 #[test]

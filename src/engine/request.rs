@@ -156,7 +156,7 @@ pub struct Timings {
     pub time_to_first_token_ms: f64,
     pub prefill_tokens_per_s: f64,
     pub decode_tokens_per_s: f64,
-    /// Where any were.
+    /// Where tokens were guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speculation: Option<Speculation>,
 }

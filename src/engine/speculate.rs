@@ -1,10 +1,11 @@
 //! Guessing the tokens to come, so that one pass of the model settles several: a pass reads its weights once, whether for
 //! one token or for some.
 //!
-//! A guess never changes what is answered, only how soon. A copied one is right when the sampler draws the same token,
-//! from the same random numbers as without it; one of a draft model by the rule of [`Sampler::verify`]. Logits of a pass
-//! of several tokens are those of passes of one but for the order in which a kernel sums: where the two best tokens of a
-//! place are that close, greedy text may take the other.
+//! A guess changes how soon an answer comes. A copied one is right when the sampler draws the same token, from the same
+//! random numbers as without it; one of a draft model is settled by the rule of [`Sampler::verify`]. So the answer is the
+//! same where a pass of several tokens gives the logits that passes of one give. As far as a kernel sums a row in another
+//! order when there are more of them, logits differ in their last bits, and by up to some hundredths where such bits
+//! decide how an activation is rounded to 8 of them: then two tokens as close as that may change places.
 
 use std::collections::HashMap;
 
