@@ -85,6 +85,7 @@ const KEYS: &[Key] = &[
     key("max_tokens", "sampling", ANY, None),
     key("context", "sampling", POSITIVE, None),
     key("threads", "sampling", POSITIVE, None),
+    key("kv_type", "sampling", Kind::Word(&["f32", "f16", "q8_0"]), None),
 ];
 
 /// A value of a setting.

@@ -14,8 +14,9 @@
 //! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
 //! | 2 | [`hub`] | names, aliases, download, verify, the local store |
 //! | 2 | [`model`] | tokenizer, chat template, one data-driven `Decoder` for every decoder family, one `Encoder` for encoders |
-//! | 3 | [`engine`] | loading, sampling, guessing ahead, stop rules, thoughts and tool calls told from the answer; `Engine::generate(Request) -> stream of Event`; `Embedder`; perplexity |
+//! | 3 | [`engine`] | loading, sampling, guessing ahead, stop rules, thoughts and tool calls told from the answer; `Engine::generate(Request) -> stream of Event`; `Embedder`; perplexity; passes to be timed |
 //! | 4 | [`session`] | conversations on disk |
+//! | 4 | [`bench`] | how fast a model is, and how near to what the machine allows |
 //! | 4 | [`tune`] | training on candle's autodiff |
 //! | 5 | [`cli`] | one file a subcommand; terminal output in one place |
 //! | 6 | `main.rs` | parse, dispatch, exit code |
@@ -23,6 +24,7 @@
 //! A token is born in [`model`], chosen in [`engine`], and leaves as one [`engine::Event`]. Nothing
 //! above `engine` touches a tensor; nothing below it prints, reads a terminal or knows a flag.
 
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -221,7 +221,9 @@ fn ctrl_c_stops_at_once_and_keeps_what_was_printed() {
 #[test]
 fn every_command_has_help_with_examples() {
     let home = Home::new();
-    for command in ["pull", "list", "show", "rm", "ask", "chat", "perplexity", "tune", "config", "completions", "man"] {
+    for command in
+        ["pull", "list", "show", "rm", "ask", "chat", "perplexity", "bench", "tune", "config", "completions", "man"]
+    {
         let (code, stdout, _) = home.run(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(stdout.contains("Examples:") && stdout.contains(&format!("oai {command}")), "{stdout}");

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::sync::atomic::AtomicBool;
 
 use common::{GUIDE, Home, assert_error, finish};
-use oai::model::{Checkpoint, Decoder, Logits, Tokenizer};
+use oai::model::{Checkpoint, Decoder, KvType, Logits, Tokenizer};
 use oai::weights::Source;
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ fn assert_close(a: f64, b: f64) {
 
 fn guide() -> (Decoder, Tokenizer) {
     let checkpoint = Checkpoint::open(&Source::Embedded { name: "guide", bytes: GUIDE }).unwrap();
-    (Decoder::load(&checkpoint).unwrap(), Tokenizer::open(&checkpoint).unwrap())
+    (Decoder::load(&checkpoint, KvType::F32).unwrap(), Tokenizer::open(&checkpoint).unwrap())
 }
 
 /// The negative log-likelihood of each token but the first, in one pass.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::reference::{Expected, decoder, run_all};
 use common::{Home, assert_error, reference};
-use oai::model::{Checkpoint, Decoder};
+use oai::model::{Checkpoint, Decoder, KvType};
 use oai::weights::Source;
 
 fn folder(name: &str) -> PathBuf {
@@ -89,7 +89,7 @@ fn unknown_methods_are_refused_by_name() {
 #[test]
 fn a_layout_that_does_not_fit_is_an_error() {
     let home = Home::new();
-    let load = |path: PathBuf| match Decoder::load(&Checkpoint::open(&Source::Path(path)).unwrap()) {
+    let load = |path: PathBuf| match Decoder::load(&Checkpoint::open(&Source::Path(path)).unwrap(), KvType::F32) {
         Ok(_) => panic!("it was loaded"),
         Err(error) => error.to_string(),
     };

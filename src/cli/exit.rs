@@ -66,6 +66,7 @@ fn code(error: &anyhow::Error) -> u8 {
                 | engine::Error::TextTooLong { .. }
                 | engine::Error::TextTooLongToEmbed { .. } => 5,
                 engine::Error::ContextTooLong { .. }
+                | engine::Error::MeasuresTooMuch { .. }
                 | engine::Error::EmptyPrompt
                 | engine::Error::NothingToEmbed
                 | engine::Error::NoPlace { .. }

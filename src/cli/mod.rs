@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, each with its clap `Args` and its `run`.
 
 mod ask;
+mod bench;
 mod chat;
 mod completions;
 mod config;
@@ -58,6 +59,7 @@ enum Command {
     Tokenize(tokenize::Args),
     Embed(embed::Args),
     Perplexity(perplexity::Args),
+    Bench(bench::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -100,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Embed(args) => args.apply(&mut settings)?,
         Command::Perplexity(args) => args.apply(&mut settings)?,
+        Command::Bench(args) => args.apply(&mut settings)?,
         _ => {}
     }
     // Training runs parts of a batch side by side, each on one thread.
@@ -114,6 +117,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tokenize(args) => tokenize::run(&args, &settings),
         Command::Embed(args) => embed::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
+        Command::Bench(args) => bench::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{output, speculation};
 use crate::config::Settings;
-use crate::engine::{Engine, LoadOptions, is_embedder};
+use crate::engine::{Engine, KvType, LoadOptions, is_embedder};
 use crate::guide;
 use crate::hub::{self, HubSettings, LocalModel, ModelRef, Store};
 
@@ -73,12 +73,18 @@ pub fn find_embedder(name: Option<&str>, settings: &Settings) -> Result<LocalMod
     Ok(newest.ok_or(hub::Error::NoEmbedder)?)
 }
 
+/// What the settings say that keys and values are kept as.
+pub fn kv_type(settings: &Settings) -> KvType {
+    settings.text("kv_type").and_then(KvType::of_name).unwrap_or_default()
+}
+
 fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
     let speculate = speculation::is_on(settings);
     let draft = match settings.text("draft").filter(|_| speculate) {
         Some(name) => Some(find(name, settings)?.source),
         None => None,
     };
-    let options = LoadOptions { context: settings.count("context").map(|n| n as usize), speculate, draft };
+    let context = settings.count("context").map(|n| n as usize);
+    let options = LoadOptions { context, kv_type: kv_type(settings), speculate, draft };
     Ok(Loaded { engine: Engine::load(&model.source, &options)?, name: model.name })
 }

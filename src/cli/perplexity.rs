@@ -34,13 +34,20 @@ pub struct Args {
     /// Processor threads [default: all that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<String>,
+    /// What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]
+    #[arg(long, value_name = "TYPE")]
+    kv_type: Option<String>,
 }
 
 impl Args {
     /// Lays the flags over the settings.
     pub fn apply(&self, settings: &mut Settings) -> Result<(), Usage> {
-        let Some(threads) = &self.threads else { return Ok(()) };
-        settings.set("threads", threads, Origin::Flag("--threads")).map_err(|e| Usage(e.to_string()))
+        for (key, flag, value) in [("threads", "--threads", &self.threads), ("kv_type", "--kv-type", &self.kv_type)] {
+            if let Some(text) = value {
+                settings.set(key, text, Origin::Flag(flag)).map_err(|e| Usage(e.to_string()))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -55,7 +62,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     } else {
         ProgressBar::hidden()
     };
-    let measured = engine::perplexity(&model.source, &text, span, |progress| {
+    let measured = engine::perplexity(&model.source, &text, span, model::kv_type(settings), |progress| {
         bar.set_length(progress.total_tokens as u64);
         bar.set_position(progress.done_tokens as u64);
         if progress.so_far.scored > 0 {

@@ -42,6 +42,9 @@ pub struct SamplingArgs {
     /// Processor threads [default: all that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<String>,
+    /// What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]
+    #[arg(long, value_name = "TYPE")]
+    kv_type: Option<String>,
 }
 
 impl SamplingArgs {
@@ -59,6 +62,7 @@ impl SamplingArgs {
             ("max_tokens", "--max-tokens", &self.max_tokens),
             ("context", "--context", &self.context),
             ("threads", "--threads", &self.threads),
+            ("kv_type", "--kv-type", &self.kv_type),
         ];
         for (key, flag, value) in flags {
             if let Some(text) = value {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::Error;
 use super::generate::{compute, load_decoder};
 use super::sampler::{Draft, Sampler, are_numbers};
-use crate::model::{Checkpoint, Decoder, Tokenizer};
+use crate::model::{Checkpoint, Decoder, KvType, Tokenizer};
 use crate::weights::Source;
 
 /// By how many tokens two lists of one vocabulary may differ at their end: some sizes of a family are padded to another
@@ -29,9 +29,10 @@ pub struct DraftModel {
 
 impl DraftModel {
     /// Loads the model in `source` to draft for `decoder`, which is that of `checkpoint`, is called `name` and reads by
-    /// `tokenizer`.
+    /// `tokenizer`; keys and values are kept as `kv_type`.
     pub fn load(
         source: &Source,
+        kv_type: KvType,
         checkpoint: &Checkpoint,
         name: &str,
         decoder: &Decoder,
@@ -44,7 +45,7 @@ impl DraftModel {
             return Err(Error::NothingToDraft { model: name.to_owned(), draft: file });
         }
         let draft = DraftModel {
-            decoder: load_decoder(&own)?,
+            decoder: load_decoder(&own, kv_type)?,
             vocab_size: decoder.vocab_size(),
             cost: own.size_bytes() as f32 / checkpoint.size_bytes().max(1) as f32,
             in_step: 0,

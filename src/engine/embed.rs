@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Error;
 use super::info::{ModelInfo, Shape, describe};
-use crate::model::{self, Checkpoint, Decoder, Encoder, EncoderConfig, Pooling, Recipe, Tokenizer};
+use crate::model::{self, Checkpoint, Decoder, Encoder, EncoderConfig, KvType, Pooling, Recipe, Tokenizer};
 use crate::weights::Source;
 
 /// A loaded embedding model.
@@ -64,7 +64,7 @@ impl Embedder {
                 (Model::Encoder(Encoder::load(&checkpoint, config)?), shape)
             }
             None => {
-                let decoder = Decoder::load(&checkpoint)?;
+                let decoder = Decoder::load(&checkpoint, KvType::F32)?;
                 let shape = Shape::from(&decoder.config);
                 (Model::Decoder(decoder), shape)
             }

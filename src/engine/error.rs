@@ -9,6 +9,10 @@ pub enum Error {
     #[error("--context {asked} is more than the {allowed} tokens that {model} was trained for")]
     ContextTooLong { model: String, asked: usize, allowed: usize },
     #[error(
+        "{tokens} tokens after {depth} are more than the {allowed} that {model} was trained for; lower -p, -n or -d"
+    )]
+    MeasuresTooMuch { model: String, tokens: usize, depth: usize, allowed: usize },
+    #[error(
         "{model} has no place for {what} in its chat template; ask without them, or take a model that was made for them"
     )]
     NoPlace { model: String, what: &'static str },

@@ -15,7 +15,9 @@ use super::sampler::{Draft, Sampler, are_numbers, best_logprobs};
 use super::speculate::{Drafter, MOST};
 use super::stop::StopMatcher;
 use super::{Error, Event, Finish, Prompt, Request, Speculation, Timings, Usage};
-use crate::model::{self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, Logits, Recipe, Rendered, Tokenizer};
+use crate::model::{
+    self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, KvType, Logits, Recipe, Rendered, Tokenizer,
+};
 use crate::weights::Source;
 
 /// How a model is loaded.
@@ -23,6 +25,8 @@ use crate::weights::Source;
 pub struct LoadOptions {
     /// Tokens of context; without it, as many as the model was trained for.
     pub context: Option<usize>,
+    /// What keys and values are kept as.
+    pub kv_type: KvType,
     /// Guess tokens ahead: copied from the text so far, or by `draft`.
     pub speculate: bool,
     /// A smaller model of the same vocabulary that guesses.
@@ -58,7 +62,7 @@ impl Engine {
     pub fn load(source: &Source, options: &LoadOptions) -> Result<Engine, Error> {
         let started = Instant::now();
         let checkpoint = Checkpoint::open(source)?;
-        let decoder = load_decoder(&checkpoint)?;
+        let decoder = load_decoder(&checkpoint, options.kv_type)?;
         let tokenizer = Tokenizer::open(&checkpoint)?;
         let template = ChatTemplate::open(&checkpoint)?;
         let info = describe(&checkpoint, Shape::from(&decoder.config), template.as_ref(), &Recipe::default());
@@ -68,9 +72,15 @@ impl Engine {
         }
         let cancel = Arc::new(AtomicBool::new(false));
         let draft = match options.draft.as_ref().filter(|_| options.speculate) {
-            Some(draft) => {
-                Some(DraftModel::load(draft, &checkpoint, &info.name, &decoder, &tokenizer, Arc::clone(&cancel))?)
-            }
+            Some(draft) => Some(DraftModel::load(
+                draft,
+                options.kv_type,
+                &checkpoint,
+                &info.name,
+                &decoder,
+                &tokenizer,
+                Arc::clone(&cancel),
+            )?),
             None => None,
         };
         let mut worker = Worker {
@@ -118,11 +128,11 @@ impl Engine {
 }
 
 /// The decoder of `checkpoint`; an encoder is refused.
-pub(super) fn load_decoder(checkpoint: &Checkpoint) -> Result<Decoder, Error> {
+pub(super) fn load_decoder(checkpoint: &Checkpoint, kv_type: KvType) -> Result<Decoder, Error> {
     if EncoderConfig::of(checkpoint)?.is_some() {
         return Err(Error::Embedder { model: checkpoint.file() });
     }
-    Ok(Decoder::load(checkpoint)?)
+    Ok(Decoder::load(checkpoint, kv_type)?)
 }
 
 /// The events of one answer, ending with `Done` or an error.

@@ -1,5 +1,5 @@
-//! From a request to a stream of events: loading, sampling, stop rules, context policy; from texts to vectors; and how
-//! well a model foresees a text.
+//! From a request to a stream of events: loading, sampling, stop rules, context policy; from texts to vectors; how
+//! well a model foresees a text; and how fast it is.
 
 mod answer;
 mod draft_model;
@@ -7,17 +7,19 @@ mod embed;
 mod error;
 mod generate;
 mod info;
+mod measure;
 mod perplexity;
 mod request;
 mod sampler;
 mod speculate;
 mod stop;
 
-pub use crate::model::TemplateOptions;
+pub use crate::model::{KvType, TemplateOptions};
 pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{Kind, ModelInfo, inspect};
+pub use measure::Measurement;
 pub use perplexity::{Perplexity, Progress, Span, perplexity};
 pub use request::{
     Event, Finish, Message, Prompt, Request, Role, Sampling, Speculation, Timings, TokenLogprob, ToolCall, Usage,

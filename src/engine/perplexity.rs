@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Error;
 use super::generate::load_decoder;
 use super::sampler::{are_numbers, log_sum_exp};
-use crate::model::{self, Checkpoint, Decoder, Logits, Tokenizer};
+use crate::model::{self, Checkpoint, Decoder, KvType, Logits, Tokenizer};
 use crate::weights::Source;
 
 /// Tokens of a chunk where the caller does not say, and the model has that many.
@@ -70,15 +70,17 @@ pub struct Progress<'a> {
     pub so_far: &'a Perplexity,
 }
 
-/// Measures how well the model of `source` foresees `text`. Control tokens in the text are text.
+/// Measures how well the model of `source` foresees `text`, with keys and values of `kv_type`. Control tokens in the
+/// text are text.
 pub fn perplexity(
     source: &Source,
     text: &str,
     span: Span,
+    kv_type: KvType,
     mut progress: impl FnMut(&Progress),
 ) -> Result<Perplexity, Error> {
     let checkpoint = Checkpoint::open(source)?;
-    let mut decoder = load_decoder(&checkpoint)?;
+    let mut decoder = load_decoder(&checkpoint, kv_type)?;
     let tokenizer = Tokenizer::open(&checkpoint)?;
     let tokens = tokenizer.encode(text, false, true)?;
     let vocab_size = decoder.vocab_size();
@@ -124,7 +126,7 @@ pub fn perplexity(
 }
 
 /// BOS, where the tokenizer begins a text with it.
-fn opening(tokenizer: &Tokenizer) -> Result<Option<u32>, Error> {
+pub(super) fn opening(tokenizer: &Tokenizer) -> Result<Option<u32>, Error> {
     let empty = tokenizer.encode("", false, true)?;
     Ok(tokenizer.bos().filter(|bos| empty.first() == Some(bos)))
 }

@@ -3,23 +3,99 @@
 //! The only `unsafe` in the tree beside the memory map. A file a family of element types; candle
 //! knows some of them, the others are ours.
 
+pub mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
 mod codes;
 pub mod cpu;
 mod groups;
 mod iq;
 mod iq_points;
-mod linear;
+mod matmul;
 mod mxfp4;
 pub mod pool;
+mod portable;
+mod read;
 mod rows;
 mod ternary;
 
 pub use codes::NF4_LEVELS;
 pub use groups::Groups;
-pub use linear::MatMulTransposed;
+pub use matmul::{Input, Product, Weights, multiply};
+pub use read::read;
 pub use rows::dequantize_rows;
 
 use crate::tensor_type::TensorType;
+
+/// The kernels that are written once, compiled for one set of instructions: functions that may be called only where the
+/// processor has them. Features are those of the set, none for the portable one.
+macro_rules! compiled {
+    ($lanes:ident $(, $features:literal)?) => {
+        use $crate::kernels::matmul::{self, Job, Scratch, format::Format};
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn quantize(x: &[f32], by: usize, quants: &mut [i8], sums: &mut [i16], scales: &mut [f32]) {
+            matmul::input::quantize(x, by, quants, sums, scales);
+        }
+
+        pub unsafe fn tile_rows() -> usize {
+            matmul::tile::tile_rows::<$lanes>()
+        }
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn rows<W: Format>(job: &Job, first: usize) {
+            // SAFETY: by the caller.
+            unsafe { matmul::quantized_rows::<$lanes, W>(job, first) }
+        }
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn tile<W: Format>(job: &Job, first: usize, scratch: &mut Scratch) {
+            // SAFETY: by the caller.
+            unsafe { matmul::tile::quantized::<$lanes, W>(job, first, scratch) }
+        }
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn widened_rows(job: &Job, first: usize, scratch: &mut Scratch) {
+            // SAFETY: by the caller.
+            unsafe { matmul::float_rows::<$lanes>(job, first, scratch) }
+        }
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn widened_tile(job: &Job, first: usize, scratch: &mut Scratch) {
+            // SAFETY: by the caller.
+            unsafe { matmul::tile::widened::<$lanes>(job, first, scratch) }
+        }
+    };
+}
+use compiled;
+
+/// Calls one of the functions of [`compiled`] for the set of instructions `$isa`, which the processor has:
+/// [`cpu::Isa`]s come from asking it.
+macro_rules! by_isa {
+    ($isa:expr, $($call:tt)+) => {
+        match $isa {
+            // SAFETY: see above.
+            $crate::kernels::cpu::Isa::Portable => unsafe { $crate::kernels::portable::$($call)+ },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: see above.
+            $crate::kernels::cpu::Isa::Avx2 => unsafe { $crate::kernels::avx2::$($call)+ },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: see above.
+            $crate::kernels::cpu::Isa::AvxVnni => unsafe { $crate::kernels::avx_vnni::$($call)+ },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: see above.
+            $crate::kernels::cpu::Isa::Avx512Vnni => unsafe { $crate::kernels::avx512::$($call)+ },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: see above.
+            $crate::kernels::cpu::Isa::NeonDot => unsafe { $crate::kernels::portable::$($call)+ },
+        }
+    };
+}
+use by_isa;
 
 /// Whether the kernels can compute with this type.
 pub fn supports(dtype: TensorType) -> bool {

@@ -159,7 +159,7 @@ impl Pool {
         self.next.0.store(0, Ordering::Relaxed);
         // SeqCst: either a worker that is about to sleep sees the step, or its mark among the sleepers is seen below.
         let before = self.state.0.load(Ordering::Relaxed);
-        self.state.0.store((before & !OPEN) + STEP | OPEN, Ordering::SeqCst);
+        self.state.0.store(((before & !OPEN) + STEP) | OPEN, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             drop(self.sleep.lock());
             self.wake.notify_all();
@@ -255,7 +255,7 @@ impl Waiting {
     fn a_moment(&mut self) -> bool {
         self.turns += 1;
         // The clock is not looked at for what comes at once.
-        if self.turns % 64 != 0 {
+        if !self.turns.is_multiple_of(64) {
             std::hint::spin_loop();
             return false;
         }

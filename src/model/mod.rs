@@ -13,3 +13,5 @@ pub use error::Error;
 pub use pooling::{Pooling, Recipe};
 pub use template::{ChatTemplate, Rendered, TemplateOptions};
 pub use tokenizer::{Detokenizer, Tokenizer};
+
+pub use crate::kernels::attention::KvType;

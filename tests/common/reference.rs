@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use oai::model::{Checkpoint, Decoder, Logits};
+use oai::model::{Checkpoint, Decoder, KvType, Logits};
 use oai::weights::Source;
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ impl Expected {
 /// The decoder of a folder or a GGUF file.
 pub fn decoder(model: &Path) -> Result<Decoder, String> {
     let checkpoint = Checkpoint::open(&Source::Path(model.to_owned())).map_err(|e| e.to_string())?;
-    Decoder::load(&checkpoint).map_err(|e| e.to_string())
+    Decoder::load(&checkpoint, KvType::F32).map_err(|e| e.to_string())
 }
 
 /// Logits after the last of `tokens`.

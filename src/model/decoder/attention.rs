@@ -3,15 +3,16 @@
 
 use std::cell::OnceCell;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, LayerConfig};
 use super::family::{NormKind, QkNorm, QkvLayout};
-use super::kv_cache::{LayerCache, Seen};
+use super::kv_cache::LayerCache;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rope::Rope;
+use crate::kernels::attention::Params;
 use crate::model::Error;
 
 /// The attention of one layer.
@@ -28,50 +29,10 @@ pub struct Attention {
     heads: usize,
     kv_heads: usize,
     head_dim: usize,
-    scores: Scores,
+    params: Params,
     rotation: Option<usize>,
     /// Q's matrix gives each head's query and a gate for its result.
     gated: bool,
-}
-
-/// How queries weigh keys.
-pub struct Scores {
-    pub scale: f64,
-    pub cap: Option<f64>,
-    pub window: Option<usize>,
-    /// A score of each head that takes part in the softmax and weighs nothing, `[heads, 1, 1]` (attention sinks:
-    /// Xiao et al., 2023, <https://arxiv.org/abs/2309.17453>, learned in gpt-oss).
-    pub sinks: Option<Tensor>,
-}
-
-impl Scores {
-    /// `q` `[heads, tokens, k_dim]` over keys `[kv_heads, positions, k_dim]` and values `[kv_heads, positions, v_dim]`:
-    /// `[heads, tokens, v_dim]`.
-    pub fn attend(&self, q: &Tensor, seen: &Seen, pass: &Pass) -> Result<Tensor> {
-        let Seen { k, v, first } = seen;
-        let (heads, tokens, k_dim) = q.dims3()?;
-        let (kv_heads, len, v_dim) = v.dims3()?;
-        // The heads that share a KV head are stacked along the tokens, so that K and V are not repeated.
-        let group = heads / kv_heads;
-        let q = (q.contiguous()?.reshape((kv_heads, group * tokens, k_dim))? * self.scale)?;
-        let mut scores = q.matmul(&k.transpose(1, 2)?)?; // [kv_heads, group * tokens, positions]
-        if let Some(cap) = self.cap {
-            scores = soft_cap(&scores, cap)?;
-        }
-        if let Some(mask) = pass.mask(*first, self.window)? {
-            scores = scores.reshape((heads, tokens, len))?.broadcast_add(&mask)?;
-            scores = scores.reshape((kv_heads, group * tokens, len))?;
-        }
-        let weights = match &self.sinks {
-            None => candle_nn::ops::softmax_last_dim(&scores)?,
-            Some(sinks) => {
-                let sinks = sinks.broadcast_as((heads, tokens, 1))?.reshape((kv_heads, group * tokens, 1))?;
-                let weights = candle_nn::ops::softmax_last_dim(&Tensor::cat(&[&scores, &sinks], 2)?)?;
-                weights.narrow(2, 0, len)?.contiguous()?
-            }
-        };
-        weights.matmul(v)?.reshape((heads, tokens, v_dim))
-    }
 }
 
 /// One a layer: the size of a variant costs nothing.
@@ -112,7 +73,7 @@ impl Attention {
         let norm = |part: &str, heads: usize| QkNorms::load(checkpoint, config, &name(part), heads, head_dim);
         let k_norm = if kv_of.is_some() { None } else { norm("attn_k_norm", kv_heads)? };
         let sinks = checkpoint.vector_if_any(&name("attn_sinks.weight"), heads)?;
-        let sinks = sinks.map(|sinks| sinks.reshape((heads, 1, 1))).transpose()?;
+        let sinks = sinks.map(|sinks| sinks.to_vec1()).transpose()?;
         Ok(Attention {
             qkv,
             norms: (norm("attn_q_norm", heads)?, k_norm),
@@ -123,7 +84,12 @@ impl Attention {
             heads,
             kv_heads,
             head_dim,
-            scores: Scores { scale: config.scales.attention, cap: config.scales.attention_cap, window, sinks },
+            params: Params {
+                scale: config.scales.attention as f32,
+                cap: config.scales.attention_cap.map(|cap| cap as f32),
+                window,
+                sinks,
+            },
             rotation,
             gated: family.gated_attention,
         })
@@ -161,16 +127,13 @@ impl Attention {
         if let Some(scales) = &pass.position_scales {
             q = q.broadcast_mul(scales)?;
         }
-        let seen = match kv {
-            None => cache.view(pass.past, pass.past + tokens)?,
-            Some((k, mut v)) => {
-                if let Some(norm) = &self.v_norm {
-                    v = norm.forward(&v.contiguous()?)?;
-                }
-                cache.append(pass.past, &placed(k, &self.norms.1)?, &bounded(v)?.transpose(0, 1)?)?
+        if let Some((k, mut v)) = kv {
+            if let Some(norm) = &self.v_norm {
+                v = norm.forward(&v.contiguous()?)?;
             }
-        };
-        let mut out = self.scores.attend(&q, &seen, pass)?.transpose(0, 1)?; // [tokens, heads, head_dim]
+            cache.append(pass.past, &placed(k, &self.norms.1)?.transpose(0, 1)?, &bounded(v)?)?;
+        }
+        let mut out = cache.attend(pass.past, &q.transpose(0, 1)?, &self.params)?; // [tokens, heads, head_dim]
         if let Some(gate) = gate {
             out = (out * candle_nn::ops::sigmoid(&gate.contiguous()?)?)?;
         }
@@ -271,23 +234,4 @@ pub struct Pass<'a> {
     pub layer_vectors: Option<Tensor>,
     /// RWKV 7's values of the first layer, which all others use.
     pub first_value: OnceCell<Tensor>,
-}
-
-impl Pass<'_> {
-    /// `[tokens, positions from first on]` of 0 and minus infinity, or `None` when every token sees all.
-    fn mask(&self, first: usize, window: Option<usize>) -> Result<Option<Tensor>> {
-        let len = self.past + self.tokens - first;
-        if self.tokens == 1 && window.is_none_or(|window| window >= len) {
-            return Ok(None);
-        }
-        let mut mask = vec![0f32; self.tokens * len];
-        for (token, row) in mask.chunks_mut(len).enumerate() {
-            let place = self.past + token - first;
-            row[place + 1..].fill(f32::NEG_INFINITY);
-            if let Some(window) = window {
-                row[..(place + 1).saturating_sub(window)].fill(f32::NEG_INFINITY);
-            }
-        }
-        Ok(Some(Tensor::from_vec(mask, (self.tokens, len), &Device::Cpu)?))
-    }
 }

@@ -1,7 +1,10 @@
 //! What a layer keeps of the tokens seen so far: keys and values, preallocated, grown by doubling, cut back at will, and
 //! rolled where the layer sees only a window; or a state that every token replaces.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{CpuStorage, Device, Result, Storage, Tensor, bail};
+
+use crate::kernels::attention::{KvType, LANES, Params, Shape, Store};
+use crate::kernels::cpu::Isa;
 
 const FIRST_CAPACITY: usize = 256;
 /// Positions that a layer with a window keeps besides those that it sees, so that going back that far computes nothing
@@ -13,24 +16,18 @@ const SLACK: usize = if cfg!(test) { 16 } else { 2048 };
 pub struct LayerCache {
     /// How many tokens back (itself included) a token sees; `None` is all.
     window: Option<usize>,
-    /// `[kv_heads, capacity, head_dim]` each; the two may differ in `head_dim`.
-    tensors: Option<(Tensor, Tensor)>,
-    /// The position of their first row.
+    kv_type: KvType,
+    /// Before the first token there is none.
+    store: Option<Store>,
+    /// The position of its first row.
     first: usize,
     /// Of a recurrent layer: empty before the first token. Never written in place, so that a clone stays what it was.
     state: Vec<Tensor>,
 }
 
-/// Keys and values `[kv_heads, positions, head_dim]` that the tokens of a pass see, from position `first` on.
-pub struct Seen {
-    pub k: Tensor,
-    pub v: Tensor,
-    pub first: usize,
-}
-
 impl LayerCache {
-    pub fn new(window: Option<usize>) -> LayerCache {
-        LayerCache { window, tensors: None, first: 0, state: Vec::new() }
+    pub fn new(window: Option<usize>, kv_type: KvType) -> LayerCache {
+        LayerCache { window, kv_type, store: None, first: 0, state: Vec::new() }
     }
 
     pub fn state(&self) -> &[Tensor] {
@@ -39,6 +36,11 @@ impl LayerCache {
 
     pub fn set_state(&mut self, state: Vec<Tensor>) {
         self.state = state;
+    }
+
+    /// What keys and values take.
+    pub fn kv_bytes(&self) -> usize {
+        self.store.as_ref().map_or(0, Store::bytes)
     }
 
     /// Whether what a token at position `at` sees is still here.
@@ -51,43 +53,54 @@ impl LayerCache {
         self.window.map_or(0, |window| (at + 1).saturating_sub(window))
     }
 
-    /// What tokens at positions `at .. end` see, once [`append`](Self::append) has been called for them.
-    pub fn view(&self, at: usize, end: usize) -> Result<Seen> {
-        let Some((k, v)) = &self.tensors else {
-            candle_core::bail!("a layer uses keys and values of another that has none");
-        };
-        let first = self.seen_from(at);
-        let part = |all: &Tensor| all.narrow(1, first - self.first, end - first);
-        Ok(Seen { k: part(k)?, v: part(v)?, first })
-    }
-
-    /// Writes `k` and `v` `[kv_heads, tokens, head_dim]` at positions `at ..` and returns what their tokens see.
-    pub fn append(&mut self, at: usize, k: &Tensor, v: &Tensor) -> Result<Seen> {
-        let (kv_heads, tokens, k_dim) = k.dims3()?;
-        let v_dim = v.dim(2)?;
+    /// Writes `k` `[tokens, kv_heads, k_dim]` and `v` `[tokens, kv_heads, v_dim]` at positions `at ..`.
+    pub fn append(&mut self, at: usize, k: &Tensor, v: &Tensor) -> Result<()> {
+        let (tokens, kv_heads, k_dim) = k.dims3()?;
         let end = at + tokens;
         if at == 0 {
             self.first = 0;
         }
-        let capacity = self.tensors.as_ref().map_or(0, |(k, _)| k.dims()[1]);
-        if end - self.first > capacity {
-            let first = self.seen_from(at).saturating_sub(SLACK).max(self.first);
+        let shape = Shape::new(kv_heads, k_dim, v.dim(2)?);
+        let seen_from = self.seen_from(at);
+        let store = self.store.get_or_insert_with(|| Store::new(shape, self.kv_type));
+        if store.shape != shape || v.dims3()? != (tokens, kv_heads, shape.v_dim) {
+            bail!("keys and values of another shape");
+        }
+        if end - self.first > store.capacity() {
+            // Whole blocks are moved.
+            let first = seen_from.saturating_sub(SLACK).saturating_sub(self.first) / LANES * LANES + self.first;
             // In rolling, room for as many again as are kept, so that each row is moved about once.
             let rolled = if first > 0 { at - first } else { 0 };
             let capacity = (end - first + rolled).next_power_of_two().max(FIRST_CAPACITY);
-            let grown_k = Tensor::zeros((kv_heads, capacity, k_dim), DType::F32, &Device::Cpu)?;
-            let grown_v = Tensor::zeros((kv_heads, capacity, v_dim), DType::F32, &Device::Cpu)?;
-            if let (Some((old_k, old_v)), true) = (&self.tensors, at > first) {
-                let kept = |old: &Tensor| old.narrow(1, first - self.first, at - first)?.contiguous();
-                grown_k.slice_set(&kept(old_k)?, 1, 0)?;
-                grown_v.slice_set(&kept(old_v)?, 1, 0)?;
-            }
-            self.tensors = Some((grown_k, grown_v));
+            store.resize(capacity, first - self.first..at - self.first);
             self.first = first;
         }
-        let (all_k, all_v) = self.tensors.as_ref().expect("allocated above when it was absent");
-        all_k.slice_set(&k.contiguous()?, 1, at - self.first)?;
-        all_v.slice_set(&v.contiguous()?, 1, at - self.first)?;
-        self.view(at, end)
+        with_values(k, |k| with_values(v, |v| store.append(at - self.first, k, v)))?
+    }
+
+    /// What the queries `q` `[tokens, heads, k_dim]` of positions `at ..` find, once [`append`](Self::append) has been
+    /// called for them: `[tokens, heads, v_dim]`.
+    pub fn attend(&self, at: usize, q: &Tensor, params: &Params) -> Result<Tensor> {
+        let Some(store) = &self.store else {
+            bail!("a layer uses keys and values of another that has none");
+        };
+        let (tokens, heads, k_dim) = q.dims3()?;
+        let Shape { kv_heads, v_dim, .. } = store.shape;
+        if k_dim != store.shape.k_dim || heads % kv_heads != 0 || at + tokens - self.first > store.capacity() {
+            bail!("{heads} heads of {k_dim} cannot use {kv_heads} of {}", store.shape.k_dim);
+        }
+        let mut out = vec![0f32; tokens * heads * v_dim];
+        with_values(q, |q| store.attend(q, heads, at - self.first, params, &mut out, Isa::best()))?;
+        Tensor::from_vec(out, (tokens, heads, v_dim), &Device::Cpu)
+    }
+}
+
+/// Calls `f` with the elements of `x` in their order.
+fn with_values<T>(x: &Tensor, f: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    let x = x.contiguous()?;
+    let (storage, layout) = x.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(f(&values[start..end])),
+        _ => bail!("attention needs f32 on the processor"),
     }
 }

@@ -6,13 +6,14 @@
 
 use candle_core::{Result, Tensor};
 
-use super::attention::{Pass, Scores};
+use super::attention::Pass;
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, Latent};
 use super::family::NormKind;
 use super::kv_cache::LayerCache;
 use super::linear::{Linear, Matrix};
 use super::norm::Norm;
+use crate::kernels::attention::Params;
 use crate::model::Error;
 
 pub struct LatentAttention {
@@ -26,7 +27,7 @@ pub struct LatentAttention {
     expand: Vec<Matrix>,
     output: Linear,
     latent: Latent,
-    scores: Scores,
+    params: Params,
     rotation: Option<usize>,
 }
 
@@ -79,7 +80,7 @@ impl LatentAttention {
             expand,
             output: linear("attn_output", hidden_size, heads * v_dim)?,
             latent: *latent,
-            scores: Scores { scale: config.scales.attention, cap: None, window: None, sinks: None },
+            params: Params { scale: config.scales.attention as f32, ..Params::default() },
             rotation: config.layers[layer].rotation,
         })
     }
@@ -103,14 +104,15 @@ impl LatentAttention {
             k_rope = rope.apply(&k_rope, angles)?;
         }
         let k = Tensor::cat(&[&latent, &k_rope], 2)?; // [1, tokens, latent + rope]
-        let seen = cache.append(pass.past, &k, &latent)?;
+        cache.append(pass.past, &k.transpose(0, 1)?, &latent.transpose(0, 1)?)?;
 
         let mut absorbed = Vec::with_capacity(heads);
         for (head, matrix) in self.absorb.iter().enumerate() {
             absorbed.push(matrix.forward(&q_nope.get(head)?)?);
         }
         let q = Tensor::cat(&[&Tensor::stack(&absorbed, 0)?, &q_rope], 2)?; // [heads, tokens, latent + rope]
-        let averaged = self.scores.attend(&q, &seen, pass)?; // [heads, tokens, latent]
+        let averaged = cache.attend(pass.past, &q.transpose(0, 1)?, &self.params)?; // [tokens, heads, latent]
+        let averaged = averaged.transpose(0, 1)?.contiguous()?;
         let mut values = Vec::with_capacity(heads);
         for (head, matrix) in self.expand.iter().enumerate() {
             values.push(matrix.forward(&averaged.get(head)?)?);

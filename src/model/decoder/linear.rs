@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{CpuStorage, Device, Result, Storage, Tensor};
 
-use crate::kernels::{self, Groups, MatMulTransposed};
+use crate::kernels::{self, Groups, Input, Product, Weights};
 use crate::weights::MappedTensor;
 
 /// A matrix `[rows, columns]` in its file.
@@ -65,13 +65,32 @@ impl Matrix {
             Some(order) => x.contiguous()?.index_select(order, 1)?,
             None => x.contiguous()?,
         };
-        x.apply_op1_no_bwd(&MatMulTransposed {
+        let tokens = x.dim(0)?;
+        let mut out = vec![0f32; tokens * self.rows()];
+        with_floats(&x, |x| {
+            let input = &Input::new(x, tokens, self.columns());
+            kernels::multiply(&mut [Product { weights: self.weights(), input, out: &mut out }]);
+        })?;
+        Tensor::from_vec(out, (tokens, self.rows()), &Device::Cpu)
+    }
+
+    fn weights(&self) -> Weights<'_> {
+        Weights {
             dtype: self.tensor.dtype,
-            weight: self.tensor.data(),
+            bytes: self.tensor.data(),
             groups: self.groups.as_deref(),
-            out_features: self.rows(),
-            in_features: self.columns(),
-        })
+            rows: self.rows(),
+            columns: self.columns(),
+        }
+    }
+}
+
+/// Calls `f` with the elements of a contiguous tensor of f32.
+pub(super) fn with_floats<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    let (storage, layout) = x.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(f(&values[start..end])),
+        _ => candle_core::bail!("activations must be contiguous and f32"),
     }
 }
 

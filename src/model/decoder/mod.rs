@@ -26,6 +26,7 @@ mod rwkv7;
 mod short_conv;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,11 +51,11 @@ use self::kv_cache::LayerCache;
 use self::layer::{Layer, norm};
 use self::layer_embedding::LayerEmbeddings;
 use super::Error;
+use crate::kernels::attention::KvType;
 use crate::weights::Bytes;
 
-/// Bytes that the attention scores of one forward pass may take; longer prompts go in chunks.
-const SCORES_BYTES: usize = 128 << 20;
-const MAX_CHUNK: usize = 256;
+/// Tokens of one forward pass at most; longer prompts go in chunks.
+const MAX_CHUNK: usize = 512;
 /// How many places a decoder with recurrent layers can be cut back to, besides its beginning.
 const SNAPSHOTS: usize = 4;
 
@@ -94,8 +95,9 @@ struct Snapshot {
 }
 
 impl Decoder {
-    /// Binds the tensors of `checkpoint`; nothing but norms and biases is copied.
-    pub fn load(checkpoint: &Checkpoint) -> Result<Decoder, Error> {
+    /// Binds the tensors of `checkpoint`; nothing but norms and biases is copied. Keys and values will be kept as
+    /// `kv_type`.
+    pub fn load(checkpoint: &Checkpoint, kv_type: KvType) -> Result<Decoder, Error> {
         let config = checkpoint.config()?;
         let hidden = config.hidden_size;
         let embedding = checkpoint.matrix("token_embd.weight", None, hidden)?;
@@ -126,7 +128,7 @@ impl Decoder {
             output: Linear { weight: output, bias },
             output_norm: norm(checkpoint, &config, final_norm)?,
             rotations: config.rotations.iter().map(Rope::new).collect(),
-            caches: config.layers.iter().map(|layer| LayerCache::new(layer.window)).collect(),
+            caches: config.layers.iter().map(|layer| LayerCache::new(layer.window, kv_type)).collect(),
             layers,
             config,
             tokens: Vec::new(),
@@ -199,11 +201,14 @@ impl Decoder {
         }
     }
 
-    /// How many tokens the next forward pass should take: the scores of one pass are
-    /// heads x tokens x positions of f32.
+    /// What keys and values take, room for more of them included.
+    pub fn kv_bytes(&self) -> usize {
+        self.caches.iter().map(LayerCache::kv_bytes).sum()
+    }
+
+    /// How many of the `remaining` tokens the next forward pass should take.
     pub fn chunk_len(&self, remaining: usize) -> usize {
-        let row_bytes = self.config.heads * (self.len() + MAX_CHUNK) * size_of::<f32>();
-        remaining.min((SCORES_BYTES / row_bytes).clamp(8, MAX_CHUNK))
+        remaining.min(MAX_CHUNK)
     }
 
     /// Continues with `tokens` after those in the cache and returns their states `[tokens, hidden]`, not

@@ -131,7 +131,7 @@ fn model(family: &Family, dtype: TensorType, experts: bool) -> Decoder {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
     writer.write(&path).unwrap();
-    Decoder::load(&Checkpoint::open(&Source::Path(path)).unwrap()).unwrap()
+    Decoder::load(&Checkpoint::open(&Source::Path(path)).unwrap(), KvType::F32).unwrap()
 }
 
 /// Names and shapes of the tensors of such a model.

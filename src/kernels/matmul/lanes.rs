@@ -1,0 +1,245 @@
+//! What the matrix products ask of a set of instructions.
+
+use super::format::{CHUNK, Format, Unpacked, half};
+use super::input::Row;
+
+/// Vectors of one set of instructions. The products are written once, over these, and compiled for each set.
+///
+/// # Safety
+/// Everything here may be called only where the processor has the instructions, and pointers must be good for a whole
+/// vector: [`LANES`](Self::LANES) elements of 32 bits.
+pub trait Lanes: Copy {
+    /// Elements of 32 bits in a vector.
+    const LANES: usize;
+    type I: Copy;
+    type F: Copy;
+
+    unsafe fn load_bytes(at: *const u8) -> Self::I;
+    unsafe fn splat_i32(value: i32) -> Self::I;
+    /// Adds to each element of `sum` the products of four bytes of `unsigned` and of `signed`. Bytes of `unsigned`
+    /// are below 128 unless `wide` (always a constant); those of `signed` are not -128.
+    unsafe fn dot(wide: bool, sum: Self::I, unsigned: Self::I, signed: Self::I) -> Self::I;
+    unsafe fn to_f32(value: Self::I) -> Self::F;
+    unsafe fn load(at: *const f32) -> Self::F;
+    unsafe fn store(at: *mut f32, value: Self::F);
+    unsafe fn splat(value: f32) -> Self::F;
+    unsafe fn mul(a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b + c`.
+    unsafe fn mul_add(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `c - a * b`.
+    unsafe fn mul_sub(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    unsafe fn sum(value: Self::F) -> f32;
+
+    /// Asks for the memory at an address that may be any.
+    #[inline(always)]
+    unsafe fn prefetch(_: *const u8) {}
+
+    /// Turns `LANES` rows of `LANES` words, `from_row` words apart, to as many columns, `to_row` words apart.
+    #[inline(always)]
+    unsafe fn transpose(from: *const u32, from_row: usize, to: *mut u32, to_row: usize) {
+        for column in 0..Self::LANES {
+            for row in 0..Self::LANES {
+                // SAFETY: by the caller.
+                unsafe { *to.add(column * to_row + row) = *from.add(row * from_row + column) };
+            }
+        }
+    }
+
+    /// The product of the quantized row `weights` and the quantized `x`, of the same columns.
+    #[inline(always)]
+    unsafe fn dot_row<W: Format>(weights: &[u8], x: Row) -> f32 {
+        // SAFETY: by the caller.
+        unsafe { dot_unpacked::<Self, W>(weights, x) }
+    }
+
+    /// The product of a row of f16 and one of f32.
+    #[inline(always)]
+    unsafe fn dot_f16(halves: &[u8], x: &[f32]) -> f32 {
+        let mut wide = [0f32; CHUNK];
+        let mut product = 0.0;
+        for (halves, x) in halves.chunks(2 * CHUNK).zip(x.chunks(CHUNK)) {
+            let wide = &mut wide[..x.len()];
+            // SAFETY: by the caller.
+            unsafe {
+                Self::widen_f16(halves, wide);
+                product += dot_f32::<Self>(wide, x);
+            }
+        }
+        product
+    }
+
+    /// Turns f16 to f32, as many as `out` holds.
+    #[inline(always)]
+    unsafe fn widen_f16(halves: &[u8], out: &mut [f32]) {
+        for (out, bits) in out.iter_mut().zip(halves.as_chunks::<2>().0) {
+            *out = half(u16::from_le_bytes(*bits));
+        }
+    }
+}
+
+/// [`Lanes::dot_row`], through the unpacked form of a chunk at a time.
+///
+/// # Safety
+/// As [`Lanes`].
+#[inline(always)]
+pub unsafe fn dot_unpacked<L: Lanes, W: Format>(weights: &[u8], x: Row) -> f32 {
+    let mut unpacked = Unpacked::new();
+    let of_scale = if W::ELEMENTS == CHUNK { CHUNK } else { 32 };
+    // SAFETY: by the caller; pointers stay within `unpacked`, `lane_scales` and the chunk of `x`, which is padded.
+    unsafe {
+        let mut sum = L::splat(0.0);
+        let mut corrections = 0f32;
+        for (index, blocks) in weights.chunks(W::CHUNK_BYTES).enumerate() {
+            let depth = blocks.len() / W::BYTES * W::ELEMENTS;
+            unpacked.read::<W>(blocks);
+            let quants = &x.quants[index * CHUNK..(index + 1) * CHUNK];
+            let sums = &x.sums16[index * CHUNK / 16..(index + 1) * CHUNK / 16];
+            let scales = &x.scales[index * CHUNK / of_scale..(index + 1) * CHUNK / of_scale];
+            // Zero beyond `depth`, where both sides hold what they please.
+            let mut lane_scales = [0f32; CHUNK / 4];
+            for part in 0..depth / W::SUB {
+                let scale = scales[part * W::SUB / of_scale];
+                let less = if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * W::ZERO as f32 };
+                let of_16 = &sums[part * W::SUB / 16..(part + 1) * W::SUB / 16];
+                corrections += less * scale * of_16.iter().map(|sum| i32::from(*sum)).sum::<i32>() as f32;
+                lane_scales[part * W::SUB / 4..(part + 1) * W::SUB / 4].fill(unpacked.scales[part] * scale);
+            }
+            for at in (0..depth).step_by(4 * L::LANES) {
+                let q = L::load_bytes(unpacked.quants.as_ptr().add(at));
+                let y = L::load_bytes(quants.as_ptr().add(at).cast());
+                let product = L::dot(W::WIDE, L::splat_i32(0), q, y);
+                sum = L::mul_add(L::to_f32(product), L::load(lane_scales.as_ptr().add(at / 4)), sum);
+            }
+        }
+        L::sum(sum) - corrections
+    }
+}
+
+/// The product of two f32 rows.
+///
+/// # Safety
+/// As [`Lanes`].
+#[inline(always)]
+pub unsafe fn dot_f32<L: Lanes>(a: &[f32], b: &[f32]) -> f32 {
+    let len = a.len().min(b.len());
+    // SAFETY: by the caller; pointers stay within both rows.
+    unsafe {
+        let mut sums = [L::splat(0.0); 4];
+        let mut at = 0;
+        while at + 4 * L::LANES <= len {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let at = at + i * L::LANES;
+                *sum = L::mul_add(L::load(a.as_ptr().add(at)), L::load(b.as_ptr().add(at)), *sum);
+            }
+            at += 4 * L::LANES;
+        }
+        while at + L::LANES <= len {
+            sums[0] = L::mul_add(L::load(a.as_ptr().add(at)), L::load(b.as_ptr().add(at)), sums[0]);
+            at += L::LANES;
+        }
+        let rest: f32 = a[at..len].iter().zip(&b[at..len]).map(|(a, b)| a * b).sum();
+        (L::sum(sums[0]) + L::sum(sums[1])) + (L::sum(sums[2]) + L::sum(sums[3])) + rest
+    }
+}
+
+/// [`Lanes`] of 256 bits on x86, which differ in how they multiply bytes.
+#[cfg(target_arch = "x86_64")]
+macro_rules! lanes_256 {
+    ($(#[$doc:meta])* $name:ident, |$wide:ident, $sum:ident, $unsigned:ident, $signed:ident| $dot:expr) => {
+        use std::arch::x86_64::*;
+
+        use $crate::kernels::matmul::lanes::Lanes;
+
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name;
+
+        impl Lanes for $name {
+            const LANES: usize = 8;
+            type I = __m256i;
+            type F = __m256;
+
+            #[inline(always)]
+            unsafe fn load_bytes(at: *const u8) -> __m256i {
+                // SAFETY: here and below, by the caller.
+                unsafe { _mm256_loadu_si256(at.cast()) }
+            }
+
+            #[inline(always)]
+            unsafe fn splat_i32(value: i32) -> __m256i {
+                unsafe { _mm256_set1_epi32(value) }
+            }
+
+            #[inline(always)]
+            unsafe fn dot($wide: bool, $sum: __m256i, $unsigned: __m256i, $signed: __m256i) -> __m256i {
+                unsafe { $dot }
+            }
+
+            #[inline(always)]
+            unsafe fn to_f32(value: __m256i) -> __m256 {
+                unsafe { _mm256_cvtepi32_ps(value) }
+            }
+
+            #[inline(always)]
+            unsafe fn load(at: *const f32) -> __m256 {
+                unsafe { _mm256_loadu_ps(at) }
+            }
+
+            #[inline(always)]
+            unsafe fn store(at: *mut f32, value: __m256) {
+                unsafe { _mm256_storeu_ps(at, value) }
+            }
+
+            #[inline(always)]
+            unsafe fn splat(value: f32) -> __m256 {
+                unsafe { _mm256_set1_ps(value) }
+            }
+
+            #[inline(always)]
+            unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+                unsafe { _mm256_mul_ps(a, b) }
+            }
+
+            #[inline(always)]
+            unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+                unsafe { _mm256_fmadd_ps(a, b, c) }
+            }
+
+            #[inline(always)]
+            unsafe fn mul_sub(a: __m256, b: __m256, c: __m256) -> __m256 {
+                unsafe { _mm256_fnmadd_ps(a, b, c) }
+            }
+
+            #[inline(always)]
+            unsafe fn sum(value: __m256) -> f32 {
+                unsafe {
+                    let four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps::<1>(value));
+                    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                    _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn prefetch(at: *const u8) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+            }
+
+            #[inline(always)]
+            unsafe fn widen_f16(halves: &[u8], out: &mut [f32]) {
+                let (parts, rest) = out.as_chunks_mut::<8>();
+                let (whole, halves) = halves.split_at(16 * parts.len());
+                for (part, halves) in parts.iter_mut().zip(whole.as_chunks::<16>().0) {
+                    unsafe {
+                        let wide = _mm256_cvtph_ps(_mm_loadu_si128(halves.as_ptr().cast()));
+                        _mm256_storeu_ps(part.as_mut_ptr(), wide);
+                    }
+                }
+                for (out, half) in rest.iter_mut().zip(halves.as_chunks::<2>().0) {
+                    *out = $crate::kernels::matmul::format::half(u16::from_le_bytes(*half));
+                }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(in crate::kernels) use lanes_256;
