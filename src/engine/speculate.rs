@@ -19,7 +19,7 @@ pub const MOST: usize = 10;
 const CHECK_COST: f32 = 0.3;
 /// What a token of a draft model costs at most in the reckoning, so that a model named by the user is tried however
 /// large it is.
-const MOST_DRAFT_COST: f32 = 0.5;
+const MOST_DRAFT_COST: f32 = 0.3;
 /// The weight of the newest token in a rate of acceptance.
 const LEARNING: f32 = 1.0 / 8.0;
 /// Where guessing does not pay, one token in so many chances is guessed all the same, to see whether it does by now.

@@ -4,6 +4,9 @@
 //! product of a vector of weights with a token's broadcast word is one instruction, sums of [`super::input::GROUP`]
 //! tokens stay in registers, and nothing is ever added up across a vector.
 
+// Sums are numbered by vector and token, which are numbers of weights and activations too.
+#![allow(clippy::needless_range_loop)]
+
 use super::format::{CHUNK, Format, Unpacked};
 use super::input::groups;
 use super::lanes::Lanes;

@@ -103,7 +103,7 @@ impl Attention {
         let (mut q, kv) = with_floats(x, |x| self.project(x, tokens))?;
         let gate = self.gated.then(|| {
             // Behind each head's query lies its gate.
-            let (queries, gates) = parts(&q, &[head_dim, head_dim]);
+            let [queries, gates] = parts(&q, head_dim, head_dim);
             q = queries;
             gates
         });
@@ -113,7 +113,7 @@ impl Attention {
                 q.iter_mut().for_each(|q| *q *= scale);
             }
         }
-        if let Some((mut k, mut v)) = kv {
+        if let Some([mut k, mut v]) = kv {
             self.place(&mut k, kv_heads, &self.norms.1, pass);
             if let Some(norm) = &self.v_norm {
                 v = norm.apply(&v);
@@ -156,16 +156,16 @@ impl Attention {
 
     /// Q `[tokens, heads, head_dim]`, with a gate the gates behind each head; and K and V `[tokens, kv_heads, head_dim]` if
     /// they are the layer's own.
-    fn project(&self, x: &[f32], tokens: usize) -> (Vec<f32>, Option<(Vec<f32>, Vec<f32>)>) {
+    fn project(&self, x: &[f32], tokens: usize) -> (Vec<f32>, Option<[Vec<f32>; 2]>) {
         let Attention { heads, kv_heads, head_dim, .. } = *self;
         match &self.qkv {
             Qkv::Apart(q, k, v) => {
                 let [q, k, v] = Linear::all([q, k, v], x, tokens);
-                (q, Some((k, v)))
+                (q, Some([k, v]))
             }
             Qkv::KeyIsValue(q, k) => {
                 let [q, k] = Linear::all([q, k], x, tokens);
-                (q, Some((k.clone(), k)))
+                (q, Some([k.clone(), k]))
             }
             Qkv::QueryAlone(q) => {
                 let [q] = Linear::all([q], x, tokens);
@@ -177,23 +177,22 @@ impl Attention {
                     QkvLayout::Blocks => [heads, kv_heads, kv_heads],
                     QkvLayout::Groups => [heads / kv_heads, 1, 1],
                 };
-                let (q, kv) = parts(&qkv, &[sizes[0] * head_dim, (sizes[1] + sizes[2]) * head_dim]);
-                (q, Some(parts(&kv, &[sizes[1] * head_dim, sizes[2] * head_dim])))
+                let [q, kv] = parts(&qkv, sizes[0] * head_dim, (sizes[1] + sizes[2]) * head_dim);
+                (q, Some(parts(&kv, sizes[1] * head_dim, sizes[2] * head_dim)))
             }
         }
     }
 }
 
-/// Rows of two parts, of `sizes`, as two matrices.
-pub fn parts(rows: &[f32], sizes: &[usize; 2]) -> (Vec<f32>, Vec<f32>) {
-    let [first, second] = *sizes;
+/// Rows of two parts, of so many elements, as two matrices.
+pub fn parts(rows: &[f32], first: usize, second: usize) -> [Vec<f32>; 2] {
     let count = rows.len() / (first + second);
     let (mut a, mut b) = (Vec::with_capacity(count * first), Vec::with_capacity(count * second));
     for row in rows.chunks_exact(first + second) {
         a.extend_from_slice(&row[..first]);
         b.extend_from_slice(&row[first..]);
     }
-    (a, b)
+    [a, b]
 }
 
 /// The norm of Q or of K.

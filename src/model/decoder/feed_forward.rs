@@ -152,7 +152,7 @@ impl Dense {
                 Input::Fused { gate_up } => {
                     let [both] = Linear::all([gate_up], x, tokens);
                     let size = both.len() / tokens / 2;
-                    let (mut gate, up) = parts(&both, &[size, size]);
+                    let [mut gate, up] = parts(&both, size, size);
                     self.activation.gate(&mut gate, Some(&up));
                     gate
                 }
@@ -294,8 +294,7 @@ impl Mixture {
             false => candle_nn::ops::softmax_last_dim(&scores)?,
         };
         let (tokens, hidden) = x.dims2()?;
-        let chosen: Vec<_> = self.choose(&scores.to_vec2()?).into_iter().enumerate().collect();
-        let chosen: Vec<_> = chosen.into_iter().filter(|(_, (tokens, _))| !tokens.is_empty()).collect();
+        let chosen = self.choose(&scores.to_vec2()?);
         let out = with_floats(&x.contiguous()?, |x| self.mix(x, hidden, &chosen))?;
         let mut out = Tensor::from_vec(out, (tokens, hidden), &Device::Cpu)?;
         if let Some((shared, gate)) = &self.shared {
@@ -308,60 +307,20 @@ impl Mixture {
         Ok(out)
     }
 
-    /// The results of the experts `chosen`, each with its tokens among `x` `[tokens, hidden]` and its weight for each,
-    /// weighted and added up. All experts are computed together.
-    fn mix(&self, x: &[f32], hidden: usize, chosen: &[(usize, (Vec<u32>, Vec<f32>))]) -> Vec<f32> {
-        let row = |token: &u32| &x[*token as usize * hidden..][..hidden];
-        let gathered: Vec<Vec<f32>> =
-            chosen.iter().map(|(_, (tokens, _))| tokens.iter().flat_map(row).copied().collect()).collect();
-        // A single token is what all its experts read.
-        let alone = x.len() == hidden;
-        let inputs: Vec<(&[f32], usize)> = match alone {
-            true => vec![(x, 1)],
-            false => gathered.iter().zip(chosen).map(|(x, (_, (tokens, _)))| (&x[..], tokens.len())).collect(),
-        };
-        let mut wide = Vec::new();
-        for (index, (expert, _)) in chosen.iter().enumerate() {
-            let input = if alone { 0 } else { index };
-            let expert = &self.experts[*expert];
-            wide.extend(expert.gate.iter().chain([&expert.up]).map(|layer| (layer, input)));
-        }
-        let mut wide = Linear::each(&wide, &inputs).into_iter();
-        let mut opened = Vec::new();
-        for (expert, _) in chosen {
-            let mut first = wide.next().unwrap_or_default();
-            match self.experts[*expert].gate.is_some() {
-                true => self.activation.gate(&mut first, Some(&wide.next().unwrap_or_default())),
-                false => self.activation.gate(&mut first, None),
-            }
-            opened.push(first);
-        }
-        let inputs: Vec<(&[f32], usize)> =
-            opened.iter().zip(chosen).map(|(x, (_, (tokens, _)))| (&x[..], tokens.len())).collect();
-        let downs: Vec<_> =
-            chosen.iter().enumerate().map(|(index, (expert, _))| (&self.experts[*expert].down, index)).collect();
-        let mut out = vec![0f32; x.len()];
-        for (results, (_, (tokens, weights))) in Linear::each(&downs, &inputs).iter().zip(chosen) {
-            for ((result, token), weight) in results.chunks_exact(hidden).zip(tokens).zip(weights) {
-                let out = &mut out[*token as usize * hidden..][..hidden];
-                out.iter_mut().zip(result).for_each(|(out, result)| *out += result * weight);
-            }
-        }
-        out
-    }
-
-    /// For each expert, the tokens that it is chosen for, with its weight for each.
-    fn choose(&self, scores: &[Vec<f32>]) -> Vec<(Vec<u32>, Vec<f32>)> {
-        let mut chosen = vec![(Vec::new(), Vec::new()); self.experts.len()];
+    /// The experts that are chosen for any token.
+    fn choose(&self, scores: &[Vec<f32>]) -> Vec<Chosen<'_>> {
+        let all = self.experts.iter().map(|expert| Chosen { expert, tokens: Vec::new(), weights: Vec::new() });
+        let mut chosen: Vec<Chosen> = all.collect();
         for (token, scores) in scores.iter().enumerate() {
             let best = self.best(scores);
             let sum = if self.config.sum_to_one { best.iter().map(|e| scores[*e]).sum() } else { 1.0 };
             for expert in best {
-                chosen[expert].0.push(token as u32);
+                chosen[expert].tokens.push(token);
                 let scale = self.expert_scales.as_ref().map_or(1.0, |scales| scales[expert]);
-                chosen[expert].1.push(scores[expert] / sum * self.config.scale as f32 * scale);
+                chosen[expert].weights.push(scores[expert] / sum * self.config.scale as f32 * scale);
             }
         }
+        chosen.retain(|chosen| !chosen.tokens.is_empty());
         chosen
     }
 
@@ -382,6 +341,53 @@ impl Mixture {
         order.truncate(self.config.used);
         order
     }
+
+    /// The results of the experts `chosen` for tokens of `x` `[tokens, hidden]`, weighted and added up. All experts are
+    /// computed together.
+    fn mix(&self, x: &[f32], hidden: usize, chosen: &[Chosen]) -> Vec<f32> {
+        let row = |token: &usize| &x[token * hidden..][..hidden];
+        let gathered: Vec<Vec<f32>> =
+            chosen.iter().map(|chosen| chosen.tokens.iter().flat_map(row).copied().collect()).collect();
+        // A single token is what all its experts read.
+        let alone = x.len() == hidden;
+        let inputs: Vec<(&[f32], usize)> = match alone {
+            true => vec![(x, 1)],
+            false => gathered.iter().zip(chosen).map(|(x, chosen)| (&x[..], chosen.tokens.len())).collect(),
+        };
+        let mut wide = Vec::new();
+        for (index, Chosen { expert, .. }) in chosen.iter().enumerate() {
+            let input = if alone { 0 } else { index };
+            wide.extend(expert.gate.iter().chain([&expert.up]).map(|layer| (layer, input)));
+        }
+        let mut wide = Linear::each(&wide, &inputs).into_iter();
+        let mut opened = Vec::new();
+        for Chosen { expert, .. } in chosen {
+            let mut first = wide.next().unwrap_or_default();
+            match expert.gate.is_some() {
+                true => self.activation.gate(&mut first, Some(&wide.next().unwrap_or_default())),
+                false => self.activation.gate(&mut first, None),
+            }
+            opened.push(first);
+        }
+        let inputs: Vec<(&[f32], usize)> =
+            opened.iter().zip(chosen).map(|(x, chosen)| (&x[..], chosen.tokens.len())).collect();
+        let downs: Vec<_> = chosen.iter().enumerate().map(|(index, chosen)| (&chosen.expert.down, index)).collect();
+        let mut out = vec![0f32; x.len()];
+        for (results, Chosen { tokens, weights, .. }) in Linear::each(&downs, &inputs).iter().zip(chosen) {
+            for ((result, token), weight) in results.chunks_exact(hidden).zip(tokens).zip(weights) {
+                let out = &mut out[token * hidden..][..hidden];
+                out.iter_mut().zip(result).for_each(|(out, result)| *out += result * weight);
+            }
+        }
+        out
+    }
+}
+
+/// An expert with the tokens that it is chosen for, and its weight for each.
+struct Chosen<'a> {
+    expert: &'a Expert,
+    tokens: Vec<usize>,
+    weights: Vec<f32>,
 }
 
 /// Indices of `values`, the largest first; of two alike the first.
