@@ -2,6 +2,7 @@
 
 use super::format::{CHUNK, Format, Unpacked, half};
 use super::input::Row;
+use super::tile::VECTORS;
 
 /// Vectors of one set of instructions. The products are written once, over these, and compiled for each set.
 ///
@@ -11,6 +12,8 @@ use super::input::Row;
 pub trait Lanes: Copy {
     /// Elements of 32 bits in a vector.
     const LANES: usize;
+    /// Whether [`dot`](Self::dot) takes 128 off each wide byte: it multiplies signed bytes alone.
+    const SIGNED: bool = false;
     type I: Copy;
     type F: Copy;
 
@@ -45,6 +48,19 @@ pub trait Lanes: Copy {
         }
     }
 
+    /// As [`dot_tile`].
+    #[inline(always)]
+    unsafe fn dot_tile<const T: usize>(
+        wide: bool,
+        words: usize,
+        weights: *const u8,
+        x: *const i32,
+        sums: &mut [[Self::I; T]; VECTORS],
+    ) {
+        // SAFETY: by the caller.
+        unsafe { dot_tile::<Self, T>(wide, words, weights, x, sums) }
+    }
+
     /// The product of the quantized row `weights` and the quantized `x`, of the same columns.
     #[inline(always)]
     unsafe fn dot_row<W: Format>(weights: &[u8], x: Row) -> f32 {
@@ -77,6 +93,39 @@ pub trait Lanes: Copy {
     }
 }
 
+/// What quants of the format stand for zero, as [`Lanes::dot`] takes them.
+pub const fn zero<L: Lanes, W: Format>() -> i32 {
+    if W::WIDE && L::SIGNED { 0 } else { W::ZERO }
+}
+
+/// Adds to `sums` the products of an even number of words of the rows of a tile, `[words][VECTORS][LANES]`, with those of
+/// `T` tokens, `[words][T]`.
+///
+/// # Safety
+/// As [`Lanes`].
+#[inline(always)]
+pub unsafe fn dot_tile<L: Lanes, const T: usize>(
+    wide: bool,
+    words: usize,
+    weights: *const u8,
+    x: *const i32,
+    sums: &mut [[L::I; T]; VECTORS],
+) {
+    for word in 0..words {
+        // SAFETY: by the caller.
+        unsafe {
+            let at = weights.add(word * VECTORS * 4 * L::LANES);
+            let weights: [L::I; VECTORS] = [L::load_bytes(at), L::load_bytes(at.add(4 * L::LANES))];
+            for token in 0..T {
+                let x = L::splat_i32(x.add(word * T + token).read_unaligned());
+                for vector in 0..VECTORS {
+                    sums[vector][token] = L::dot(wide, sums[vector][token], weights[vector], x);
+                }
+            }
+        }
+    }
+}
+
 /// [`Lanes::dot_row`], through the unpacked form of a chunk at a time.
 ///
 /// # Safety
@@ -99,7 +148,7 @@ pub unsafe fn dot_unpacked<L: Lanes, W: Format>(weights: &[u8], x: Row) -> f32 {
             let mut lane_scales = [0f32; CHUNK / 4];
             for part in 0..depth / W::SUB {
                 let scale = scales[part * W::SUB / of_scale];
-                let less = if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * W::ZERO as f32 };
+                let less = if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * zero::<L, W>() as f32 };
                 let of_16 = &sums[part * W::SUB / 16..(part + 1) * W::SUB / 16];
                 corrections += less * scale * of_16.iter().map(|sum| i32::from(*sum)).sum::<i32>() as f32;
                 lane_scales[part * W::SUB / 4..(part + 1) * W::SUB / 4].fill(unpacked.scales[part] * scale);

@@ -1,0 +1,452 @@
+//! The kernels for NEON with products of bytes (dotprod), and with products of small matrices of bytes (i8mm).
+//!
+//! Instructions whose intrinsics are not stable yet are written out.
+
+use std::arch::aarch64::*;
+use std::arch::asm;
+
+use super::matmul::format::six_bits;
+use super::matmul::input::Row;
+use super::matmul::lanes::{self, Lanes, dot_unpacked};
+use super::matmul::tile::VECTORS;
+use crate::tensor_type::TensorType;
+
+/// Eight elements at a time, in two registers: a tile's sums for six tokens leave just enough of the 32 for the rest.
+#[derive(Clone, Copy)]
+pub struct Neon<const I8MM: bool>;
+
+type NeonDot = Neon<false>;
+
+super::compiled!(NeonDot, super::attention::neon::Neon, "neon,dotprod");
+
+/// Adds to each element of `sum` the products of four bytes of `a` and of `b`.
+#[inline(always)]
+unsafe fn sdot(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    // SAFETY: by the caller.
+    unsafe {
+        asm!(
+            "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
+            inout(vreg) sum, in(vreg) a, in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sum
+}
+
+/// Adds to `sum`, a matrix of 2x2, the product of `a` and `b`, each of two rows of eight bytes, the latter transposed.
+#[inline(always)]
+unsafe fn smmla(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    // SAFETY: by the caller.
+    unsafe {
+        asm!(
+            "smmla {0:v}.4s, {1:v}.16b, {2:v}.16b",
+            inout(vreg) sum, in(vreg) a, in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sum
+}
+
+/// Widens eight f16.
+#[inline(always)]
+pub unsafe fn widen(halves: uint16x8_t) -> [float32x4_t; 2] {
+    let (low, high): (float32x4_t, float32x4_t);
+    // SAFETY: every processor of the architecture has the instructions.
+    unsafe {
+        asm!(
+            "fcvtl {0:v}.4s, {1:v}.4h",
+            out(vreg) low, in(vreg) halves,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+        asm!(
+            "fcvtl2 {0:v}.4s, {1:v}.8h",
+            out(vreg) high, in(vreg) halves,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    [low, high]
+}
+
+/// The f16 at an address, widened.
+#[inline(always)]
+unsafe fn half(at: *const u8) -> f32 {
+    // SAFETY: by the caller.
+    let bits = unsafe { u16::from_le_bytes(at.cast::<[u8; 2]>().read()) };
+    let wide: f32;
+    // SAFETY: every processor of the architecture has the instruction.
+    unsafe {
+        asm!(
+            "fmov {0:s}, {1:w}",
+            "fcvt {0:s}, {0:h}",
+            out(vreg) wide, in(reg) u32::from(bits),
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    wide
+}
+
+/// Asks for the memory at an address that may be any.
+#[inline(always)]
+pub unsafe fn prefetch(at: *const u8) {
+    // SAFETY: what is not mapped is not fetched.
+    unsafe { asm!("prfm pldl1keep, [{}]", in(reg) at, options(nomem, nostack, preserves_flags)) }
+}
+
+impl<const I8MM: bool> Lanes for Neon<I8MM> {
+    const LANES: usize = 8;
+    const SIGNED: bool = true;
+    type I = [int32x4_t; 2];
+    type F = [float32x4_t; 2];
+
+    #[inline(always)]
+    unsafe fn load_bytes(at: *const u8) -> [int32x4_t; 2] {
+        // SAFETY: here and below, by the caller.
+        unsafe { [vreinterpretq_s32_u8(vld1q_u8(at)), vreinterpretq_s32_u8(vld1q_u8(at.add(16)))] }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_i32(value: i32) -> [int32x4_t; 2] {
+        unsafe { [vdupq_n_s32(value); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(wide: bool, sum: [int32x4_t; 2], unsigned: [int32x4_t; 2], signed: [int32x4_t; 2]) -> [int32x4_t; 2] {
+        unsafe {
+            [
+                sdot(sum[0], as_signed(wide, unsigned[0]), vreinterpretq_s8_s32(signed[0])),
+                sdot(sum[1], as_signed(wide, unsigned[1]), vreinterpretq_s8_s32(signed[1])),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn to_f32(value: [int32x4_t; 2]) -> [float32x4_t; 2] {
+        unsafe { [vcvtq_f32_s32(value[0]), vcvtq_f32_s32(value[1])] }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> [float32x4_t; 2] {
+        unsafe { [vld1q_f32(at), vld1q_f32(at.add(4))] }
+    }
+
+    #[inline(always)]
+    unsafe fn store(at: *mut f32, value: [float32x4_t; 2]) {
+        unsafe {
+            vst1q_f32(at, value[0]);
+            vst1q_f32(at.add(4), value[1]);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> [float32x4_t; 2] {
+        unsafe { [vdupq_n_f32(value); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        unsafe { [vmulq_f32(a[0], b[0]), vmulq_f32(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(a: [float32x4_t; 2], b: [float32x4_t; 2], c: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        unsafe { [vfmaq_f32(c[0], a[0], b[0]), vfmaq_f32(c[1], a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_sub(a: [float32x4_t; 2], b: [float32x4_t; 2], c: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        unsafe { [vfmsq_f32(c[0], a[0], b[0]), vfmsq_f32(c[1], a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(value: [float32x4_t; 2]) -> f32 {
+        unsafe { vaddvq_f32(vaddq_f32(value[0], value[1])) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(at: *const u8) {
+        unsafe { prefetch(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_tile<const T: usize>(
+        wide: bool,
+        words: usize,
+        weights: *const u8,
+        x: *const i32,
+        sums: &mut [[[int32x4_t; 2]; T]; VECTORS],
+    ) {
+        unsafe {
+            match I8MM && T.is_multiple_of(2) {
+                true => dot_pairs(wide, words, weights, x, sums),
+                false => lanes::dot_tile::<Self, T>(wide, words, weights, x, sums),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const u32, from_row: usize, to: *mut u32, to_row: usize) {
+        for (row, column) in [(0, 0), (0, 4), (4, 0), (4, 4)] {
+            unsafe {
+                let load = |i: usize| vld1q_u32(from.add((row + i) * from_row + column));
+                let (a, b, c, d) = (load(0), load(1), load(2), load(3));
+                // Words of two rows, then pairs of words, change places.
+                let [even, odd] = [vtrn1q_u32(a, b), vtrn2q_u32(a, b)].map(|pair| vreinterpretq_u64_u32(pair));
+                let [even2, odd2] = [vtrn1q_u32(c, d), vtrn2q_u32(c, d)].map(|pair| vreinterpretq_u64_u32(pair));
+                let columns =
+                    [vtrn1q_u64(even, even2), vtrn1q_u64(odd, odd2), vtrn2q_u64(even, even2), vtrn2q_u64(odd, odd2)];
+                for (i, words) in columns.into_iter().enumerate() {
+                    vst1q_u32(to.add((column + i) * to_row + row), vreinterpretq_u32_u64(words));
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_row<W: Format>(weights: &[u8], x: Row) -> f32 {
+        unsafe {
+            match W::TYPE {
+                TensorType::Q4K => dot_q4_k_or_q5_k::<144>(weights, x),
+                TensorType::Q5K => dot_q4_k_or_q5_k::<176>(weights, x),
+                TensorType::Q6K => dot_q6_k(weights, x),
+                TensorType::Q8_0 => dot_q8_0_or_q4_0::<34>(weights, x),
+                TensorType::Q4_0 => dot_q8_0_or_q4_0::<18>(weights, x),
+                _ => dot_unpacked::<Self, W>(weights, x),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_f16(halves: &[u8], x: &[f32]) -> f32 {
+        unsafe {
+            let mut sums = [vdupq_n_f32(0.0); 4];
+            let (parts, rest) = x.as_chunks::<16>();
+            let (whole, halves) = halves.split_at(32 * parts.len());
+            for (part, halves) in parts.iter().zip(whole.as_chunks::<32>().0) {
+                let [a, b] = widen(vreinterpretq_u16_u8(vld1q_u8(halves.as_ptr())));
+                let [c, d] = widen(vreinterpretq_u16_u8(vld1q_u8(halves.as_ptr().add(16))));
+                for (i, (wide, sum)) in [a, b, c, d].into_iter().zip(&mut sums).enumerate() {
+                    *sum = vfmaq_f32(*sum, wide, vld1q_f32(part.as_ptr().add(4 * i)));
+                }
+            }
+            let sum = vaddq_f32(vaddq_f32(sums[0], sums[1]), vaddq_f32(sums[2], sums[3]));
+            let halves = halves.as_chunks::<2>().0;
+            vaddvq_f32(sum) + rest.iter().zip(halves).map(|(x, bits)| x * half(bits.as_ptr())).sum::<f32>()
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn widen_f16(halves: &[u8], out: &mut [f32]) {
+        let (parts, rest) = out.as_chunks_mut::<8>();
+        let (whole, halves) = halves.split_at(16 * parts.len());
+        for (part, halves) in parts.iter_mut().zip(whole.as_chunks::<16>().0) {
+            unsafe {
+                let wide = widen(vreinterpretq_u16_u8(vld1q_u8(halves.as_ptr())));
+                Self::store(part.as_mut_ptr(), wide);
+            }
+        }
+        for (out, bits) in rest.iter_mut().zip(halves.as_chunks::<2>().0) {
+            *out = unsafe { half(bits.as_ptr()) };
+        }
+    }
+}
+
+/// Bytes as they are if they are below 128, with 128 taken off if `wide`.
+#[inline(always)]
+unsafe fn as_signed(wide: bool, bytes: int32x4_t) -> int8x16_t {
+    // SAFETY: every processor of the architecture has the instructions.
+    unsafe {
+        let bytes = vreinterpretq_s8_s32(bytes);
+        if wide { veorq_s8(bytes, vdupq_n_s8(-128)) } else { bytes }
+    }
+}
+
+/// [`Lanes::dot_tile`] for pairs of tokens: products of two rows, two tokens and eight bytes of each.
+///
+/// # Safety
+/// As [`Lanes`], and the processor must have i8mm.
+#[inline(always)]
+unsafe fn dot_pairs<const T: usize>(
+    wide: bool,
+    words: usize,
+    weights: *const u8,
+    x: *const i32,
+    sums: &mut [[[int32x4_t; 2]; T]; VECTORS],
+) {
+    // SAFETY: by the caller; a tile's word has 16 rows, in four registers.
+    unsafe {
+        // Of rows 4i and on: the lower and the upper two with a pair of tokens.
+        let mut blocks = [[[vdupq_n_s32(0); 2]; T]; 4];
+        for (i, blocks) in blocks.iter_mut().enumerate() {
+            for pair in 0..T / 2 {
+                let [a, b] = [2 * pair, 2 * pair + 1].map(|token| sums[i / 2][token][i % 2]);
+                blocks[pair] = [vzip1q_s32(a, b), vzip2q_s32(a, b)];
+            }
+        }
+        for word in (0..words).step_by(2) {
+            let mut tokens = [vdupq_n_s8(0); T];
+            for (pair, tokens) in tokens.iter_mut().enumerate().take(T / 2) {
+                let load = |word: usize| {
+                    let both = vld1_s32(x.add(word * T + 2 * pair));
+                    vcombine_s32(both, both)
+                };
+                *tokens = vreinterpretq_s8_s32(vzip1q_s32(load(word), load(word + 1)));
+            }
+            for (i, blocks) in blocks.iter_mut().enumerate() {
+                let load = |word: usize| vld1q_s32(weights.add(64 * word + 16 * i).cast());
+                let (a, b) = (load(word), load(word + 1));
+                let rows = [as_signed(wide, vzip1q_s32(a, b)), as_signed(wide, vzip2q_s32(a, b))];
+                for pair in 0..T / 2 {
+                    for half in 0..2 {
+                        blocks[pair][half] = smmla(blocks[pair][half], rows[half], tokens[pair]);
+                    }
+                }
+            }
+        }
+        for (i, blocks) in blocks.iter().enumerate() {
+            for pair in 0..T / 2 {
+                let [lower, upper] = blocks[pair];
+                sums[i / 2][2 * pair][i % 2] = vuzp1q_s32(lower, upper);
+                sums[i / 2][2 * pair + 1][i % 2] = vuzp2q_s32(lower, upper);
+            }
+        }
+    }
+}
+
+/// The sum of each of four vectors.
+#[inline(always)]
+unsafe fn four_sums(runs: &[int32x4_t]) -> int32x4_t {
+    // SAFETY: every processor of the architecture has the instructions.
+    unsafe { vpaddq_s32(vpaddq_s32(runs[0], runs[1]), vpaddq_s32(runs[2], runs[3])) }
+}
+
+/// Q4_K where a block has 144 bytes, Q5_K where it has 176.
+#[inline(always)]
+unsafe fn dot_q4_k_or_q5_k<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
+    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
+    unsafe {
+        let (low_bits, fifth) = (vdupq_n_u8(15), vdupq_n_u8(16));
+        let mut sum = vdupq_n_f32(0.0);
+        for (index, block) in weights.as_chunks::<BYTES>().0.iter().enumerate() {
+            let at = block.as_ptr();
+            let quants = at.add(BYTES - 128);
+            let x_quants = x.quants.as_ptr().add(256 * index);
+            let mut high = match BYTES {
+                176 => [vld1q_u8(at.add(16)), vld1q_u8(at.add(32))],
+                _ => [vdupq_n_u8(0); 2],
+            };
+            let mut runs = [vdupq_n_s32(0); 8];
+            for part in 0..4 {
+                for (i, high) in high.iter_mut().enumerate() {
+                    let pairs = vld1q_u8(quants.add(32 * part + 16 * i));
+                    let mut parts = [vandq_u8(pairs, low_bits), vshrq_n_u8::<4>(pairs)];
+                    if BYTES == 176 {
+                        parts[0] = vorrq_u8(parts[0], vandq_u8(vshlq_n_u8::<4>(*high), fifth));
+                        parts[1] = vorrq_u8(parts[1], vandq_u8(vshlq_n_u8::<3>(*high), fifth));
+                        *high = vshrq_n_u8::<2>(*high);
+                    }
+                    for (half, quants) in parts.into_iter().enumerate() {
+                        let x = vld1q_s8(x_quants.add(64 * part + 32 * half + 16 * i));
+                        let run = &mut runs[2 * part + half];
+                        *run = sdot(*run, vreinterpretq_s8_u8(quants), x);
+                    }
+                }
+            }
+            let (scales, mins) = six_bits(block, 4);
+            let scales = vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(scales)));
+            let total = vmulq_s32(four_sums(&runs[..4]), vmovl_s16(vget_low_s16(scales)));
+            let total = vmlaq_s32(total, four_sums(&runs[4..]), vmovl_high_s16(scales));
+            let mins = vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(mins)));
+            let less = sums_of_products(mins, vld1q_s16(x.sums32.as_ptr().add(8 * index)));
+            let scale = x.scales[index];
+            sum = vfmaq_n_f32(sum, vcvtq_f32_s32(total), half(at) * scale);
+            sum = vfmsq_n_f32(sum, vcvtq_f32_s32(less), half(at.add(2)) * scale);
+        }
+        vaddvq_f32(sum)
+    }
+}
+
+/// The products of two vectors, added up to four numbers.
+#[inline(always)]
+unsafe fn sums_of_products(a: int16x8_t, b: int16x8_t) -> int32x4_t {
+    // SAFETY: every processor of the architecture has the instructions.
+    unsafe { vmlal_high_s16(vmull_s16(vget_low_s16(a), vget_low_s16(b)), a, b) }
+}
+
+#[inline(always)]
+unsafe fn dot_q6_k(weights: &[u8], x: Row) -> f32 {
+    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
+    unsafe {
+        let (low_bits, high_bits) = (vdupq_n_u8(15), vdupq_n_u8(0x30));
+        let mut sum = vdupq_n_f32(0.0);
+        for (index, block) in weights.as_chunks::<210>().0.iter().enumerate() {
+            let at = block.as_ptr();
+            let x_quants = x.quants.as_ptr().add(256 * index);
+            let mut runs = [vdupq_n_s32(0); 16];
+            for half in 0..2 {
+                for i in 0..2 {
+                    let low = vld1q_u8(at.add(64 * half + 16 * i));
+                    let low32 = vld1q_u8(at.add(64 * half + 32 + 16 * i));
+                    let high = vld1q_u8(at.add(128 + 32 * half + 16 * i));
+                    let parts = [
+                        vorrq_u8(vandq_u8(low, low_bits), vandq_u8(vshlq_n_u8::<4>(high), high_bits)),
+                        vorrq_u8(vandq_u8(low32, low_bits), vandq_u8(vshlq_n_u8::<2>(high), high_bits)),
+                        vorrq_u8(vshrq_n_u8::<4>(low), vandq_u8(high, high_bits)),
+                        vorrq_u8(vshrq_n_u8::<4>(low32), vandq_u8(vshrq_n_u8::<2>(high), high_bits)),
+                    ];
+                    for (part, quants) in parts.into_iter().enumerate() {
+                        let x = vld1q_s8(x_quants.add(128 * half + 32 * part + 16 * i));
+                        let run = &mut runs[8 * half + 2 * part + i];
+                        *run = sdot(*run, vreinterpretq_s8_u8(quants), x);
+                    }
+                }
+            }
+            let scales = vld1q_s8(at.add(192).cast());
+            let scales = [vmovl_s8(vget_low_s8(scales)), vmovl_high_s8(scales)];
+            let x_sums = x.sums16.as_ptr().add(16 * index);
+            let less = vaddq_s32(
+                sums_of_products(scales[0], vld1q_s16(x_sums)),
+                sums_of_products(scales[1], vld1q_s16(x_sums.add(8))),
+            );
+            // Quants stand for 32 less than they say.
+            let mut total = vmulq_n_s32(less, -32);
+            for (scales, runs) in scales.into_iter().zip(runs.as_chunks::<8>().0) {
+                total = vmlaq_s32(total, four_sums(&runs[..4]), vmovl_s16(vget_low_s16(scales)));
+                total = vmlaq_s32(total, four_sums(&runs[4..]), vmovl_high_s16(scales));
+            }
+            sum = vfmaq_n_f32(sum, vcvtq_f32_s32(total), half(at.add(208)) * x.scales[index]);
+        }
+        vaddvq_f32(sum)
+    }
+}
+
+/// Q8_0 where a block has 34 bytes, Q4_0 where it has 18.
+#[inline(always)]
+unsafe fn dot_q8_0_or_q4_0<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
+    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
+    unsafe {
+        let with_block = |sum: float32x4_t, index: usize, block: &[u8; BYTES]| {
+            let at = block.as_ptr().add(2);
+            let quants = match BYTES {
+                34 => [vld1q_s8(at.cast()), vld1q_s8(at.add(16).cast())],
+                _ => {
+                    let pairs = vld1q_u8(at);
+                    [vandq_u8(pairs, vdupq_n_u8(15)), vshrq_n_u8::<4>(pairs)]
+                        .map(|quants| vsubq_s8(vreinterpretq_s8_u8(quants), vdupq_n_s8(8)))
+                }
+            };
+            let x_quants = x.quants.as_ptr().add(32 * index);
+            let product = sdot(vdupq_n_s32(0), quants[0], vld1q_s8(x_quants));
+            let product = sdot(product, quants[1], vld1q_s8(x_quants.add(16)));
+            vfmaq_n_f32(sum, vcvtq_f32_s32(product), half(block.as_ptr()) * x.scales[index])
+        };
+        let (pairs, last) = weights.as_chunks::<BYTES>().0.as_chunks::<2>();
+        let mut sums = [vdupq_n_f32(0.0); 2];
+        for (index, [a, b]) in pairs.iter().enumerate() {
+            sums = [with_block(sums[0], 2 * index, a), with_block(sums[1], 2 * index + 1, b)];
+        }
+        if let [last] = last {
+            sums[0] = with_block(sums[0], 2 * pairs.len(), last);
+        }
+        vaddvq_f32(vaddq_f32(sums[0], sums[1]))
+    }
+}
