@@ -1,4 +1,4 @@
-//! The kernels for NEON with products of bytes (dotprod), and with products of small matrices of bytes (i8mm).
+//! The kernels for NEON with products of bytes (dotprod).
 //!
 //! Instructions whose intrinsics are not stable yet are written out.
 
@@ -9,6 +9,7 @@ use super::matmul::format::six_bits;
 use super::matmul::input::Row;
 use super::matmul::lanes::{self, Lanes, dot_unpacked};
 use super::matmul::tile::VECTORS;
+use super::neon_i8mm::dot_pairs;
 use crate::tensor_type::TensorType;
 
 /// Eight elements at a time, in two registers: a tile's sums for six tokens leave just enough of the 32 for the rest.
@@ -26,20 +27,6 @@ unsafe fn sdot(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     unsafe {
         asm!(
             "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
-            inout(vreg) sum, in(vreg) a, in(vreg) b,
-            options(pure, nomem, nostack, preserves_flags)
-        );
-    }
-    sum
-}
-
-/// Adds to `sum`, a matrix of 2x2, the product of `a` and `b`, each of two rows of eight bytes, the latter transposed.
-#[inline(always)]
-unsafe fn smmla(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
-    // SAFETY: by the caller.
-    unsafe {
-        asm!(
-            "smmla {0:v}.4s, {1:v}.16b, {2:v}.16b",
             inout(vreg) sum, in(vreg) a, in(vreg) b,
             options(pure, nomem, nostack, preserves_flags)
         );
@@ -252,63 +239,11 @@ impl<const I8MM: bool> Lanes for Neon<I8MM> {
 
 /// Bytes as they are if they are below 128, with 128 taken off if `wide`.
 #[inline(always)]
-unsafe fn as_signed(wide: bool, bytes: int32x4_t) -> int8x16_t {
+pub unsafe fn as_signed(wide: bool, bytes: int32x4_t) -> int8x16_t {
     // SAFETY: every processor of the architecture has the instructions.
     unsafe {
         let bytes = vreinterpretq_s8_s32(bytes);
         if wide { veorq_s8(bytes, vdupq_n_s8(-128)) } else { bytes }
-    }
-}
-
-/// [`Lanes::dot_tile`] for pairs of tokens: products of two rows, two tokens and eight bytes of each.
-///
-/// # Safety
-/// As [`Lanes`], and the processor must have i8mm.
-#[inline(always)]
-unsafe fn dot_pairs<const T: usize>(
-    wide: bool,
-    words: usize,
-    weights: *const u8,
-    x: *const i32,
-    sums: &mut [[[int32x4_t; 2]; T]; VECTORS],
-) {
-    // SAFETY: by the caller; a tile's word has 16 rows, in four registers.
-    unsafe {
-        // Of rows 4i and on: the lower and the upper two with a pair of tokens.
-        let mut blocks = [[[vdupq_n_s32(0); 2]; T]; 4];
-        for (i, blocks) in blocks.iter_mut().enumerate() {
-            for pair in 0..T / 2 {
-                let [a, b] = [2 * pair, 2 * pair + 1].map(|token| sums[i / 2][token][i % 2]);
-                blocks[pair] = [vzip1q_s32(a, b), vzip2q_s32(a, b)];
-            }
-        }
-        for word in (0..words).step_by(2) {
-            let mut tokens = [vdupq_n_s8(0); T];
-            for (pair, tokens) in tokens.iter_mut().enumerate().take(T / 2) {
-                let load = |word: usize| {
-                    let both = vld1_s32(x.add(word * T + 2 * pair));
-                    vcombine_s32(both, both)
-                };
-                *tokens = vreinterpretq_s8_s32(vzip1q_s32(load(word), load(word + 1)));
-            }
-            for (i, blocks) in blocks.iter_mut().enumerate() {
-                let load = |word: usize| vld1q_s32(weights.add(64 * word + 16 * i).cast());
-                let (a, b) = (load(word), load(word + 1));
-                let rows = [as_signed(wide, vzip1q_s32(a, b)), as_signed(wide, vzip2q_s32(a, b))];
-                for pair in 0..T / 2 {
-                    for half in 0..2 {
-                        blocks[pair][half] = smmla(blocks[pair][half], rows[half], tokens[pair]);
-                    }
-                }
-            }
-        }
-        for (i, blocks) in blocks.iter().enumerate() {
-            for pair in 0..T / 2 {
-                let [lower, upper] = blocks[pair];
-                sums[i / 2][2 * pair][i % 2] = vuzp1q_s32(lower, upper);
-                sums[i / 2][2 * pair + 1][i % 2] = vuzp2q_s32(lower, upper);
-            }
-        }
     }
 }
 
