@@ -21,7 +21,8 @@ type NeonDot = Neon<false>;
 super::compiled!(NeonDot, super::attention::neon::Neon, "neon,dotprod");
 
 /// Adds to each element of `sum` the products of four bytes of `a` and of `b`.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "dotprod")]
 unsafe fn sdot(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     // SAFETY: by the caller.
     unsafe {

@@ -11,7 +11,8 @@ type NeonI8mm = Neon<true>;
 super::compiled!(NeonI8mm, super::attention::neon::Neon, "neon,dotprod,i8mm");
 
 /// Adds to `sum`, a matrix of 2x2, the product of `a` and `b`, each of two rows of eight bytes, the latter transposed.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "i8mm")]
 unsafe fn smmla(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     // SAFETY: by the caller.
     unsafe {
