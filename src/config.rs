@@ -72,6 +72,8 @@ const KEYS: &[Key] = &[
     key("theme", "", Kind::Text, None),
     key("think", "", Kind::Word(&["show", "hide", "off"]), None),
     key("reasoning_effort", "", Kind::Word(&["low", "medium", "high"]), None),
+    key("speculate", "", Kind::Word(&["auto", "off"]), None),
+    key("draft", "", Kind::Text, None),
     key("temperature", "sampling", Kind::Number { min: 0.0, max: 100.0 }, Some(0.8)),
     key("top_k", "sampling", ANY, Some(40.0)),
     key("top_p", "sampling", Kind::Number { min: 0.0, max: 1.0 }, Some(0.95)),

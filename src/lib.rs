@@ -14,7 +14,7 @@
 //! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
 //! | 2 | [`hub`] | names, aliases, download, verify, the local store |
 //! | 2 | [`model`] | tokenizer, chat template, one data-driven `Decoder` for every decoder family, one `Encoder` for encoders |
-//! | 3 | [`engine`] | loading, sampling, stop rules, thoughts and tool calls told from the answer; `Engine::generate(Request) -> stream of Event`; `Embedder`; perplexity; passes to be timed |
+//! | 3 | [`engine`] | loading, sampling, guessing ahead, stop rules, thoughts and tool calls told from the answer; `Engine::generate(Request) -> stream of Event`; `Embedder`; perplexity; passes to be timed |
 //! | 4 | [`session`] | conversations on disk |
 //! | 4 | [`bench`] | how fast a model is, and how near to what the machine allows |
 //! | 4 | [`tune`] | training on candle's autodiff |

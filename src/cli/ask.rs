@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value as Json, json};
 
 use super::exit::{Input, Interrupted, Usage};
-use super::{generation, interrupt, model, output, sampling, text, thinking};
+use super::{generation, interrupt, model, output, sampling, speculation, text, thinking};
 use crate::config::Settings;
 use crate::engine::{Finish, Message, Prompt, Request, Role, TemplateOptions};
 
@@ -50,6 +50,8 @@ pub struct Args {
     pub sampling: sampling::SamplingArgs,
     #[command(flatten)]
     pub thinking: thinking::ThinkingArgs,
+    #[command(flatten)]
+    pub speculation: speculation::SpeculationArgs,
 }
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {

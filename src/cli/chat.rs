@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use self::command::Command;
 use self::input::{Input, Line};
-use super::{generation, interrupt, model, output, sampling, thinking};
+use super::{generation, interrupt, model, output, sampling, speculation, thinking};
 use crate::config::Settings;
 use crate::engine::{self, Finish, Message, Prompt, Request, Role};
 use crate::session::Conversation;
@@ -39,6 +39,8 @@ pub struct Args {
     pub sampling: sampling::SamplingArgs,
     #[command(flatten)]
     pub thinking: thinking::ThinkingArgs,
+    #[command(flatten)]
+    pub speculation: speculation::SpeculationArgs,
 }
 
 struct Chat {

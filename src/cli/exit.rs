@@ -75,6 +75,8 @@ fn code(error: &anyhow::Error) -> u8 {
                 engine::Error::Dimensions { .. } | engine::Error::UnknownPrompt { .. } => 2,
                 engine::Error::Embedder { .. }
                 | engine::Error::NoNumbers { .. }
+                | engine::Error::OtherVocabulary { .. }
+                | engine::Error::NothingToDraft { .. }
                 | engine::Error::NothingLeft { .. } => UNUSABLE,
                 engine::Error::Model(model::Error::Weights(e)) => of_weights(e),
                 engine::Error::Model(_) => UNUSABLE,

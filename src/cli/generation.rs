@@ -163,8 +163,11 @@ impl Drop for Page {
 /// The line that `--stats` prints.
 pub fn stats(answer: &Answer) -> String {
     let Answer { usage, timings, .. } = answer;
+    let guessed = timings.speculation.map_or(String::new(), |speculation| {
+        format!(" ({} of {} drafted tokens accepted)", speculation.accepted, speculation.drafted)
+    });
     format!(
-        "prefill {} tokens ({} reused) at {:.1} tokens/s, decode {} tokens at {:.1} tokens/s, first token after {:.0} ms, load {:.0} ms",
+        "prefill {} tokens ({} reused) at {:.1} tokens/s, decode {} tokens at {:.1} tokens/s{guessed}, first token after {:.0} ms, load {:.0} ms",
         usage.prompt_tokens - usage.cached_tokens,
         usage.cached_tokens,
         timings.prefill_tokens_per_s,

@@ -19,6 +19,7 @@ mod pull;
 mod rm;
 mod sampling;
 mod show;
+mod speculation;
 mod text;
 mod thinking;
 mod tokenize;
@@ -93,9 +94,11 @@ fn run(command: Command) -> anyhow::Result<()> {
     }
     let mut settings = Settings::load()?;
     match &command {
-        Command::Ask(ask::Args { sampling, thinking, .. }) | Command::Chat(chat::Args { sampling, thinking, .. }) => {
+        Command::Ask(ask::Args { sampling, thinking, speculation, .. })
+        | Command::Chat(chat::Args { sampling, thinking, speculation, .. }) => {
             sampling.apply(&mut settings)?;
             thinking.apply(&mut settings)?;
+            speculation.apply(&mut settings)?;
         }
         Command::Embed(args) => args.apply(&mut settings)?,
         Command::Perplexity(args) => args.apply(&mut settings)?,

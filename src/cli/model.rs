@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::output;
+use super::{output, speculation};
 use crate::config::Settings;
 use crate::engine::{Engine, KvType, LoadOptions, is_embedder};
 use crate::guide;
@@ -79,6 +79,12 @@ pub fn kv_type(settings: &Settings) -> KvType {
 }
 
 fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
-    let options = LoadOptions { context: settings.count("context").map(|n| n as usize), kv_type: kv_type(settings) };
+    let speculate = speculation::is_on(settings);
+    let draft = match settings.text("draft").filter(|_| speculate) {
+        Some(name) => Some(find(name, settings)?.source),
+        None => None,
+    };
+    let context = settings.count("context").map(|n| n as usize);
+    let options = LoadOptions { context, kv_type: kv_type(settings), speculate, draft };
     Ok(Loaded { engine: Engine::load(&model.source, &options)?, name: model.name })
 }

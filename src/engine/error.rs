@@ -45,6 +45,12 @@ pub enum Error {
     )]
     Embedder { model: String },
     #[error(
+        "{draft} has another vocabulary than {model} and cannot draft for it; take a smaller model of the same family, or none (--speculate off)"
+    )]
+    OtherVocabulary { model: String, draft: String },
+    #[error("{model} has layers that cannot go back, so {draft} cannot draft for it; ask it without (--speculate off)")]
+    NothingToDraft { model: String, draft: String },
+    #[error(
         "the engine stopped in the middle of an answer, by a fault of its own; run it again, and report it if it stays"
     )]
     Stopped,

@@ -1,15 +1,20 @@
 //! The engine: a loaded model on a thread of its own, and the answers that stream out of it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
+use candle_core::Tensor;
+
 use super::answer::{Dialect, Parser, Piece};
+use super::draft_model::DraftModel;
 use super::info::{ModelInfo, Shape, describe};
-use super::sampler::{Sampler, are_numbers, best_logprobs};
+use super::sampler::{Draft, Sampler, are_numbers, best_logprobs};
+use super::speculate::{Drafter, MOST};
 use super::stop::StopMatcher;
-use super::{Error, Event, Finish, Prompt, Request, Timings, Usage};
+use super::{Error, Event, Finish, Prompt, Request, Speculation, Timings, Usage};
 use crate::model::{
     self, ChatTemplate, Checkpoint, Decoder, EncoderConfig, KvType, Logits, Recipe, Rendered, Tokenizer,
 };
@@ -22,6 +27,10 @@ pub struct LoadOptions {
     pub context: Option<usize>,
     /// What keys and values are kept as.
     pub kv_type: KvType,
+    /// Guess tokens ahead: copied from the text so far, or by `draft`.
+    pub speculate: bool,
+    /// A smaller model of the same vocabulary that guesses.
+    pub draft: Option<Source>,
 }
 
 /// A loaded model. It lives on its own thread and answers one request at a time; the KV cache is
@@ -62,14 +71,27 @@ impl Engine {
             return Err(Error::ContextTooLong { model: info.name, asked, allowed });
         }
         let cancel = Arc::new(AtomicBool::new(false));
+        let draft = match options.draft.as_ref().filter(|_| options.speculate) {
+            Some(draft) => Some(DraftModel::load(
+                draft,
+                options.kv_type,
+                &checkpoint,
+                &info.name,
+                &decoder,
+                &tokenizer,
+                Arc::clone(&cancel),
+            )?),
+            None => None,
+        };
         let mut worker = Worker {
+            speculate: options.speculate,
+            draft,
             decoder,
             tokenizer: Arc::new(tokenizer),
             template,
             name: info.name.clone(),
             context: options.context.unwrap_or(allowed),
             load_ms: ms(started),
-            seen: Vec::new(),
             cancel: Arc::clone(&cancel),
         };
         let (requests, jobs) = channel::<Job>();
@@ -149,8 +171,8 @@ struct Worker {
     name: String,
     context: usize,
     load_ms: f64,
-    /// The tokens whose keys and values are in the decoder's cache.
-    seen: Vec<u32>,
+    speculate: bool,
+    draft: Option<DraftModel>,
     cancel: Arc<AtomicBool>,
 }
 
@@ -178,65 +200,101 @@ impl Worker {
 
         let mut usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
         let mut timings = Timings { load_ms: self.load_ms, ..Timings::default() };
-        let mut logits = match self.prefill(&prompt, &mut usage)? {
-            Some(logits) => logits,
-            None => {
-                send(Event::Done { text: String::new(), finish: Finish::Cancelled, usage, timings });
-                return Ok(());
-            }
+        // The prompt, and the answer after it as it grows.
+        let mut text = prompt;
+        let start = text.len();
+        let common = self.decoder.tokens().iter().zip(&text).take_while(|(a, b)| a == b).count();
+        // The last token is always computed: its logits are what we came for.
+        usage.cached_tokens = self.decoder.truncate(common.min(start - 1));
+        let Some(logits) = compute(&mut self.decoder, &text[usage.cached_tokens..], 1, &self.cancel)? else {
+            send(Event::Done { text: String::new(), finish: Finish::Cancelled, usage, timings });
+            return Ok(());
         };
+        let mut ahead = Ahead { logits, row: 0, drafts: VecDeque::new() };
         timings.prefill_ms = ms(started);
-        timings.prefill_tokens_per_s = rate(prompt.len() - usage.cached_tokens, timings.prefill_ms);
+        timings.prefill_tokens_per_s = rate(start - usage.cached_tokens, timings.prefill_ms);
 
         let mut sampler = Sampler::new(request.sampling.clone());
         let mut stops = StopMatcher::new(&request.stop);
         let tokenizer = Arc::clone(&self.tokenizer);
-        let mut detokenizer = tokenizer.stream(prompt.last().copied());
-        let mut generated: Vec<u32> = Vec::new();
-        let room = self.context - prompt.len();
-        let limit = request.max_tokens.unwrap_or(room).min(room);
+        let mut detokenizer = tokenizer.stream(text.last().copied());
+        let end = request.max_tokens.map_or(self.context, |most| self.context.min(start.saturating_add(most)));
+        let mut drafter = match &mut self.draft {
+            Some(model) => Some(Drafter::model(model, &request.sampling)),
+            None => self.speculate.then(Drafter::lookup),
+        };
+        let mut speculation = Speculation::default();
         let decode_started = Instant::now();
         let mut at_stop_string = false;
         let finish = loop {
-            if generated.len() >= limit {
+            if text.len() >= end {
                 break Finish::Length;
             }
             if self.cancel.load(Ordering::Relaxed) {
                 break Finish::Cancelled;
             }
+            let logits = ahead.logits()?;
             if !are_numbers(&logits) {
                 return Err(Error::NoNumbers { model: self.name.clone() });
             }
-            let id = sampler.sample(&logits, &prompt, &generated);
+            let (prompt, generated) = text.split_at(start);
             if generated.is_empty() {
                 timings.time_to_first_token_ms = ms(started);
+            }
+            let draft = ahead.drafts.pop_front();
+            let id = match &draft {
+                Some(draft) => sampler.verify(draft, &logits, prompt, generated),
+                None => sampler.sample(&logits, prompt, generated),
+            };
+            let foreseen = draft.as_ref().is_some_and(|draft| draft.id == id);
+            if let (Some(drafter), true) = (&mut drafter, draft.is_some()) {
+                drafter.settled(foreseen);
+                speculation.accepted += usize::from(foreseen);
             }
             let piece = tokenizer.piece(id).unwrap_or_default();
             if tokenizer.is_end(id) && !parser.goes_on_after(piece) {
                 break Finish::Stop;
             }
             let logprobs = request.logprobs.map(|n| best_logprobs(&logits, n, id)).unwrap_or_default();
-            generated.push(id);
+            text.push(id);
             let mut parts = parser.push(&detokenizer.push(id));
             if tokenizer.is_control(id) {
                 parts.extend(parser.push_control(piece));
             }
-            let (text, stopped) = told(parts, &mut stops, &send);
-            if !send(Event::Token { id, text, logprobs }) {
+            let (answer, stopped) = told(parts, &mut stops, &send);
+            if !send(Event::Token { id, text: answer, logprobs }) {
                 break Finish::Cancelled;
             }
             if stopped {
                 at_stop_string = true;
                 break Finish::Stop;
             }
-            if generated.len() >= limit {
+            if text.len() >= end {
                 break Finish::Length;
             }
-            match self.forward(&[id])? {
-                Some(next) => logits = next,
+            if foreseen {
+                ahead.row += 1;
+                continue;
+            }
+            // What was guessed after a wrong guess is forgotten, and the next guess made.
+            let cached = self.decoder.truncate(text.len() - 1);
+            let mut tokens = text[cached..].to_vec();
+            let known = tokens.len();
+            let mut drafts = VecDeque::new();
+            if let Some(drafter) = drafter.as_mut().filter(|_| self.decoder.can_go_back(known + MOST)) {
+                // A guess of the last token would have no token after it to give.
+                drafts.extend(drafter.guess(&text, start, end - text.len() - 1)?);
+                tokens.extend(drafts.iter().map(|draft| draft.id));
+                speculation.drafted += drafts.len();
+            }
+            match compute(&mut self.decoder, &tokens, drafts.len() + 1, &self.cancel)? {
+                Some(logits) => ahead = Ahead { logits, row: 0, drafts },
                 None => break Finish::Cancelled,
             }
         };
+        // What was guessed after the end was never said.
+        self.decoder.truncate(text.len());
+        let completion_tokens = text.len() - start;
         // A stop string cuts the text; anything else lets out what waited for more.
         let mut text = String::new();
         if !at_stop_string {
@@ -250,9 +308,10 @@ impl Worker {
         }
         let finish = if finish == Finish::Stop && parser.has_calls() { Finish::ToolCalls } else { finish };
         timings.decode_ms = ms(decode_started);
-        usage.completion_tokens = generated.len();
+        timings.speculation = Some(speculation).filter(|s| s.drafted > 0);
+        usage.completion_tokens = completion_tokens;
         // The first token comes from the prefill's logits.
-        timings.decode_tokens_per_s = rate(generated.len().saturating_sub(1), timings.decode_ms);
+        timings.decode_tokens_per_s = rate(completion_tokens.saturating_sub(1), timings.decode_ms);
         send(Event::Done { text, finish, usage, timings });
         Ok(())
     }
@@ -283,34 +342,44 @@ impl Worker {
         let parser = Parser::new(dialect, &options.tools, &text, ids.len());
         Ok((ids, parser))
     }
+}
 
-    /// Computes what of `prompt` is not cached yet; `None` when cancelled.
-    fn prefill(&mut self, prompt: &[u32], usage: &mut Usage) -> Result<Option<Vec<f32>>, Error> {
-        let common = self.seen.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        // The last token is always computed: its logits are what we came for.
-        let common = self.decoder.truncate(common.min(prompt.len() - 1));
-        usage.cached_tokens = common;
-        self.seen.truncate(common);
-        let mut rest = &prompt[common..];
-        loop {
-            let (chunk, later) = rest.split_at(self.decoder.chunk_len(rest.len()));
-            let logits = self.forward(chunk)?;
-            if logits.is_none() || later.is_empty() {
-                return Ok(logits);
-            }
-            rest = later;
-        }
+/// The logits of the next token, and of those after it as far as they were guessed.
+struct Ahead {
+    /// `[1 + guessed tokens, vocab]`.
+    logits: Tensor,
+    /// Which row is that of the next token.
+    row: usize,
+    /// The guesses from the next token on.
+    drafts: VecDeque<Draft>,
+}
+
+impl Ahead {
+    fn logits(&self) -> Result<Vec<f32>, Error> {
+        Ok(self.logits.get(self.row)?.to_vec1()?)
     }
+}
 
-    /// Runs `tokens` and returns the last one's logits; `None` when cancelled.
-    fn forward(&mut self, tokens: &[u32]) -> Result<Option<Vec<f32>>, Error> {
-        match self.decoder.forward(tokens, Logits::Last, &self.cancel) {
-            Ok(logits) => {
-                self.seen.extend_from_slice(tokens);
-                Ok(Some(logits.get(0)?.to_vec1()?))
-            }
-            Err(model::Error::Cancelled) => Ok(None),
-            Err(error) => Err(error.into()),
+/// Continues with `tokens`, in as many passes as they need, and returns the logits after the last `rows` of them
+/// `[rows, vocab]`; `None` when cancelled.
+pub(super) fn compute(
+    decoder: &mut Decoder,
+    tokens: &[u32],
+    rows: usize,
+    cancel: &AtomicBool,
+) -> Result<Option<Tensor>, Error> {
+    let mut rest = tokens;
+    loop {
+        // The last pass holds all rows.
+        let len = decoder.chunk_len(rest.len());
+        let len = if len < rest.len() && rest.len() > rows { len.min(rest.len() - rows) } else { rest.len() };
+        let (chunk, later) = rest.split_at(len);
+        let which = if later.is_empty() && rows > 1 { Logits::All } else { Logits::Last };
+        match decoder.forward(chunk, which, cancel) {
+            Ok(logits) if later.is_empty() => return Ok(Some(logits.narrow(0, logits.dim(0)? - rows, rows)?)),
+            Ok(_) => rest = later,
+            Err(model::Error::Cancelled) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! well a model foresees a text; and how fast it is.
 
 mod answer;
+mod draft_model;
 mod embed;
 mod error;
 mod generate;
@@ -10,6 +11,7 @@ mod measure;
 mod perplexity;
 mod request;
 mod sampler;
+mod speculate;
 mod stop;
 
 pub use crate::model::{KvType, TemplateOptions};
@@ -19,4 +21,6 @@ pub use generate::{Canceller, Engine, Generation, LoadOptions};
 pub use info::{Kind, ModelInfo, inspect};
 pub use measure::Measurement;
 pub use perplexity::{Perplexity, Progress, Span, perplexity};
-pub use request::{Event, Finish, Message, Prompt, Request, Role, Sampling, Timings, TokenLogprob, ToolCall, Usage};
+pub use request::{
+    Event, Finish, Message, Prompt, Request, Role, Sampling, Speculation, Timings, TokenLogprob, ToolCall, Usage,
+};

@@ -156,6 +156,16 @@ pub struct Timings {
     pub time_to_first_token_ms: f64,
     pub prefill_tokens_per_s: f64,
     pub decode_tokens_per_s: f64,
+    /// Where tokens were guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speculation: Option<Speculation>,
+}
+
+/// Tokens that were guessed ahead, and how many of them were right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Speculation {
+    pub drafted: usize,
+    pub accepted: usize,
 }
 
 /// What a generation emits, in order: one `Started`, any number of the others, one `Done`.

@@ -1,5 +1,6 @@
 //! Choosing the next token.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use rand::rngs::StdRng;
@@ -26,10 +27,41 @@ impl Sampler {
 
     /// The next token. `prompt` and `generated` are the tokens so far, for the penalties.
     pub fn sample(&mut self, logits: &[f32], prompt: &[u32], generated: &[u32]) -> u32 {
+        let distribution = self.distribution(logits, prompt, generated);
+        self.draw(&distribution)
+    }
+
+    /// A guess of the next token, by the logits of a draft model.
+    pub fn draft(&mut self, logits: &[f32], prompt: &[u32], generated: &[u32]) -> Draft {
+        let distribution = self.distribution(logits, prompt, generated);
+        Draft { id: self.draw(&distribution), drawn_from: Some(distribution) }
+    }
+
+    /// The next token, given a guess of it: distributed as by [`Sampler::sample`], and as often the guess as can be.
+    ///
+    /// A guess drawn from q is accepted with probability min(1, p/q), and otherwise the token is drawn from what p has
+    /// more than q (Leviathan et al., 2023, <https://arxiv.org/abs/2211.17192>; Chen et al., 2023,
+    /// <https://arxiv.org/abs/2302.01318>). Where q is sure of its guess the rule comes to drawing from p and looking
+    /// whether that is the guess, so the token is the very one that the same random numbers give without a guess.
+    pub fn verify(&mut self, draft: &Draft, logits: &[f32], prompt: &[u32], generated: &[u32]) -> u32 {
+        let p = self.distribution(logits, prompt, generated);
+        let Some(q) = &draft.drawn_from else { return self.draw(&p) };
+        if self.rng.random::<f32>() * q.probability(draft.id) < p.probability(draft.id) {
+            return draft.id;
+        }
+        let q: HashMap<u32, f32> = q.shares().collect();
+        let more = |(id, share): (u32, f32)| (id, (share - q.get(&id).copied().unwrap_or(0.0)).max(0.0));
+        let rest = Distribution::new(p.shares().map(more).filter(|(_, weight)| *weight > 0.0).collect());
+        // Nothing is left where p is q but for rounding.
+        self.draw(if rest.weights.is_empty() { &p } else { &rest })
+    }
+
+    /// What the next token is drawn from.
+    fn distribution(&self, logits: &[f32], prompt: &[u32], generated: &[u32]) -> Distribution {
         let mut logits = logits.to_vec();
         self.penalize(&mut logits, prompt, generated);
         if self.sampling.temperature <= 0.0 {
-            return argmax(&logits);
+            return Distribution::new(vec![(argmax(&logits), 1.0)]);
         }
         let mut candidates: Vec<(u32, f32)> = logits.iter().enumerate().map(|(id, l)| (id as u32, *l)).collect();
         let by_logit = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
@@ -55,17 +87,20 @@ impl Sampler {
             candidates.retain(|(_, l)| *l >= floor || *l == best);
         }
 
-        let weight = |l: f32| ((l - best) / self.sampling.temperature).exp();
-        let total: f32 = candidates.iter().map(|(_, l)| weight(*l)).sum();
-        let mut left = self.rng.random::<f32>() * total;
-        for (id, l) in &candidates {
-            left -= weight(*l);
+        let weight = |(id, l): (u32, f32)| (id, ((l - best) / self.sampling.temperature).exp());
+        Distribution::new(candidates.into_iter().map(weight).collect())
+    }
+
+    fn draw(&mut self, distribution: &Distribution) -> u32 {
+        let mut left = self.rng.random::<f32>() * distribution.total;
+        for (id, weight) in &distribution.weights {
+            left -= weight;
             if left < 0.0 {
                 return *id;
             }
         }
         // Rounding may leave a crumb past the last candidate.
-        candidates.last().map_or_else(|| argmax(&logits), |(id, _)| *id)
+        distribution.weights.last().map_or(0, |(id, _)| *id)
     }
 
     fn penalize(&self, logits: &mut [f32], prompt: &[u32], generated: &[u32]) {
@@ -91,6 +126,40 @@ impl Sampler {
                 }
             }
         }
+    }
+}
+
+/// A guess of the next token.
+pub struct Draft {
+    pub id: u32,
+    /// Without it, the guess is the only one that could be.
+    drawn_from: Option<Distribution>,
+}
+
+impl Draft {
+    pub fn sure(id: u32) -> Draft {
+        Draft { id, drawn_from: None }
+    }
+}
+
+/// The tokens that can come next, likeliest first, and their weights.
+struct Distribution {
+    weights: Vec<(u32, f32)>,
+    total: f32,
+}
+
+impl Distribution {
+    fn new(weights: Vec<(u32, f32)>) -> Distribution {
+        Distribution { total: weights.iter().map(|(_, weight)| weight).sum(), weights }
+    }
+
+    /// The tokens and their probabilities.
+    fn shares(&self) -> impl Iterator<Item = (u32, f32)> {
+        self.weights.iter().map(|(id, weight)| (*id, weight / self.total))
+    }
+
+    fn probability(&self, of: u32) -> f32 {
+        self.shares().find(|(id, _)| *id == of).map_or(0.0, |(_, share)| share)
     }
 }
 
@@ -196,6 +265,100 @@ mod tests {
         assert_eq!(pick(Sampling { presence_penalty: 2.0, ..greedy.clone() }, &[], &[1]), 2);
         assert_eq!(pick(Sampling { frequency_penalty: 0.6, ..greedy.clone() }, &[], &[1]), 1);
         assert_eq!(pick(Sampling { frequency_penalty: 0.6, ..greedy }, &[], &[1, 1]), 2);
+    }
+
+    /// The largest difference between `counts` of tokens and what `sample` gives by `logits` after `generated`.
+    fn deviation(sampling: &Sampling, counts: &[u32], logits: &[f32], generated: &[u32]) -> f32 {
+        let total = counts.iter().sum::<u32>() as f32;
+        let p = Sampler::new(sampling.clone()).distribution(logits, &[], generated);
+        let shares = counts.iter().enumerate().map(|(id, n)| (*n as f32 / total - p.probability(id as u32)).abs());
+        shares.fold(0.0, f32::max)
+    }
+
+    /// Two tokens, both drafted, of which the second depends on the first: by the logits and by the penalties.
+    #[test]
+    fn drafted_tokens_are_distributed_as_if_there_were_no_draft() {
+        const ROUNDS: u32 = 40_000;
+        let logits = |after: &[u32]| match after {
+            [] => vec![0.0, 3.0, 2.0, -1.0, 1.5],
+            [first, ..] => (0..5).map(|id| ((id * 3 + first * 2) % 7) as f32 * 0.6).collect::<Vec<f32>>(),
+        };
+        // The draft model's, that misses some tokens altogether.
+        let drafted = |after: &[u32]| match after {
+            [] => vec![1.0, 2.0, 2.5, 0.5, -40.0],
+            _ => vec![2.0, -40.0, 1.0, 1.5, 1.0],
+        };
+        let cases = [
+            sampling(),
+            Sampling { temperature: 0.7, top_k: 3, ..sampling() },
+            Sampling { temperature: 1.3, top_p: 0.8, min_p: 0.05, ..sampling() },
+            Sampling { repeat_penalty: 1.5, presence_penalty: 0.5, frequency_penalty: 0.5, ..sampling() },
+        ];
+        for sampling in cases {
+            for sure in [false, true] {
+                let mut drafter = Sampler::new(Sampling { seed: Some(1), ..sampling.clone() });
+                let mut sampler = Sampler::new(sampling.clone());
+                let mut firsts = [0u32; 5];
+                let mut seconds = [[0u32; 5]; 5];
+                let mut accepted = 0;
+                for round in 0..ROUNDS {
+                    let mut draft = |after: &[u32]| match sure {
+                        true => Draft::sure((round + after.len() as u32) % 5),
+                        false => drafter.draft(&drafted(after), &[], after),
+                    };
+                    let guess = draft(&[]);
+                    let first = sampler.verify(&guess, &logits(&[]), &[], &[]);
+                    firsts[first as usize] += 1;
+                    accepted += u32::from(first == guess.id);
+                    // After a wrong guess the next is made anew, as the engine does.
+                    let second = sampler.verify(&draft(&[first]), &logits(&[first]), &[], &[first]);
+                    seconds[first as usize][second as usize] += 1;
+                }
+                assert!(accepted > 0 && accepted < ROUNDS);
+                // Four standard deviations of a share of one half.
+                let bound = |n: u32| 4.0 * 0.5 / (n as f32).sqrt();
+                let off = deviation(&sampling, &firsts, &logits(&[]), &[]);
+                assert!(off < bound(ROUNDS), "{sampling:?}, sure {sure}: {off}");
+                for (first, counts) in seconds.iter().enumerate().filter(|(first, _)| firsts[*first] > 0) {
+                    let first = [first as u32];
+                    let off = deviation(&sampling, counts, &logits(&first), &first);
+                    assert!(off < bound(counts.iter().sum()), "{sampling:?}, sure {sure}, after {first:?}: {off}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_draft_is_accepted_as_often_as_can_be() {
+        let drafted = [1.0, 2.0, 2.5, 0.5];
+        let (mut drafter, mut sampler) =
+            (Sampler::new(Sampling { seed: Some(1), ..sampling() }), Sampler::new(sampling()));
+        let (p, q) = (sampler.distribution(&LOGITS, &[], &[]), drafter.distribution(&drafted, &[], &[]));
+        let expected: f32 = (0..4).map(|id| p.probability(id).min(q.probability(id))).sum();
+        let accepted = (0..10_000).filter(|_| {
+            let draft = drafter.draft(&drafted, &[], &[]);
+            sampler.verify(&draft, &LOGITS, &[], &[]) == draft.id
+        });
+        let share = accepted.count() as f32 / 10_000.0;
+        assert!((share - expected).abs() < 0.02, "{share} is not {expected}");
+    }
+
+    #[test]
+    fn greedy_takes_the_best_whatever_was_drafted() {
+        let greedy = Sampling { temperature: 0.0, ..sampling() };
+        let mut sampler = Sampler::new(greedy.clone());
+        for drafted in [[9.0, 0.0, 0.0, 0.0], [0.0, 9.0, 0.0, 0.0]] {
+            let draft = Sampler::new(greedy.clone()).draft(&drafted, &[], &[]);
+            assert_eq!(sampler.verify(&draft, &LOGITS, &[], &[]), 1);
+            assert_eq!(sampler.verify(&Draft::sure(2), &LOGITS, &[], &[]), 1);
+        }
+    }
+
+    #[test]
+    fn a_sure_draft_changes_no_token_that_a_seed_gives() {
+        let mut sampler = Sampler::new(sampling());
+        let ids: Vec<u32> = (0..400).map(|i| sampler.verify(&Draft::sure(i % 4), &LOGITS, &[], &[])).collect();
+        assert_eq!(ids, drawn(sampling(), &LOGITS));
     }
 
     #[test]

@@ -126,15 +126,15 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn dot_row<W: Format>(weights: &[u8], x: Row) -> f32 {
+    unsafe fn dot_row<W: Format, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
         unsafe {
             match W::TYPE {
-                TensorType::Q4K => dot_q4_k_or_q5_k::<144>(weights, x),
-                TensorType::Q5K => dot_q4_k_or_q5_k::<176>(weights, x),
+                TensorType::Q4K => dot_q4_k_or_q5_k::<144, T>(weights, x),
+                TensorType::Q5K => dot_q4_k_or_q5_k::<176, T>(weights, x),
                 TensorType::Q6K => dot_q6_k(weights, x),
-                TensorType::Q8_0 => dot_q8_0_or_q4_0::<34>(weights, x),
-                TensorType::Q4_0 => dot_q8_0_or_q4_0::<18>(weights, x),
-                _ => dot_unpacked::<Avx512, W>(weights, x),
+                TensorType::Q8_0 => dot_q8_0_or_q4_0::<34, T>(weights, x),
+                TensorType::Q4_0 => dot_q8_0_or_q4_0::<18, T>(weights, x),
+                _ => dot_unpacked::<Avx512, W, T>(weights, x),
             }
         }
     }
@@ -181,168 +181,231 @@ impl Lanes for Avx512 {
 
 /// Q4_K where a block has 144 bytes, Q5_K where it has 176.
 #[inline(always)]
-unsafe fn dot_q4_k_or_q5_k<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
+unsafe fn dot_q4_k_or_q5_k<const BYTES: usize, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
     // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
     unsafe {
         let low_bits = _mm512_set1_epi8(15);
         // The scale of each 16-bit product: those of runs 0 and 2, 1 and 3, 4 and 6, 5 and 7.
         let places = [halves(0, 2), halves(1, 3), halves(4, 6), halves(5, 7)];
         let fifths = [bits(0), bits(1), bits(4), bits(5)];
-        let mut sum = _mm512_setzero_ps();
-        let mut mins = _mm_setzero_ps();
+        let mut sums = [_mm512_setzero_ps(); T];
+        let mut mins = [_mm_setzero_ps(); T];
         for (index, block) in weights.as_chunks::<BYTES>().0.iter().enumerate() {
             let at = block.as_ptr();
             for line in 0..BYTES.div_ceil(64) {
                 _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + 64 * line).cast());
             }
-            let quants = at.add(BYTES - 128);
-            let x_quants = x.paired.as_ptr().add(256 * index);
             let (scales, block_mins) = six_bits(block, 4);
             let both = _mm256_cvtepu8_epi16(_mm_set_epi64x(block_mins as i64, scales as i64));
             let wide_scales = _mm512_castsi256_si512(both);
+            let block_mins = _mm256_extracti128_si256::<1>(both);
             let high = match BYTES {
                 176 => _mm512_broadcast_i64x4(_mm256_loadu_si256(at.add(16).cast())),
                 _ => _mm512_setzero_si512(),
             };
-            let mut products = [_mm512_setzero_si512(); 2];
-            for half in 0..2 {
-                let pairs = _mm512_loadu_si512(quants.add(64 * half).cast());
-                let mut parts =
-                    [_mm512_and_si512(pairs, low_bits), _mm512_and_si512(_mm512_srli_epi16::<4>(pairs), low_bits)];
-                for (i, part) in parts.iter_mut().enumerate() {
-                    if BYTES == 176 {
-                        let mask = _mm512_test_epi8_mask(high, fifths[2 * half + i]);
-                        *part = _mm512_mask_add_epi8(*part, mask, *part, _mm512_set1_epi8(16));
-                    }
-                    let x = _mm512_loadu_si512(x_quants.add(128 * half + 64 * i).cast());
-                    let scale = _mm512_permutexvar_epi16(places[2 * half + i], wide_scales);
-                    products[i] = _mm512_dpwssd_epi32(products[i], _mm512_maddubs_epi16(*part, x), scale);
+            let pairs = [_mm512_loadu_si512(at.add(BYTES - 128).cast()), _mm512_loadu_si512(at.add(BYTES - 64).cast())];
+            let mut parts = [
+                _mm512_and_si512(pairs[0], low_bits),
+                _mm512_and_si512(_mm512_srli_epi16::<4>(pairs[0]), low_bits),
+                _mm512_and_si512(pairs[1], low_bits),
+                _mm512_and_si512(_mm512_srli_epi16::<4>(pairs[1]), low_bits),
+            ];
+            let mut part_scales = [_mm512_setzero_si512(); 4];
+            for i in 0..4 {
+                if BYTES == 176 {
+                    let mask = _mm512_test_epi8_mask(high, fifths[i]);
+                    parts[i] = _mm512_mask_add_epi8(parts[i], mask, parts[i], _mm512_set1_epi8(16));
                 }
+                part_scales[i] = _mm512_permutexvar_epi16(places[i], wide_scales);
             }
-            let total = _mm512_cvtepi32_ps(_mm512_add_epi32(products[0], products[1]));
             let d = _mm_cvtph_ps(_mm_cvtsi32_si128(at.cast::<i32>().read_unaligned()));
-            let d = _mm_mul_ps(d, _mm_set1_ps(x.scales[index]));
-            sum = _mm512_fmadd_ps(total, _mm512_broadcastss_ps(d), sum);
-            let x_sums = _mm_loadu_si128(x.sums32.as_ptr().add(8 * index).cast());
-            let less = _mm_cvtepi32_ps(_mm_madd_epi16(_mm256_extracti128_si256::<1>(both), x_sums));
-            mins = _mm_fmadd_ps(less, _mm_shuffle_ps::<0x55>(d, d), mins);
+            for token in 0..T {
+                let x = &x[token];
+                let x_quants = x.paired.as_ptr().add(256 * index);
+                let mut products = [_mm512_setzero_si512(); 2];
+                for i in 0..4 {
+                    let product = _mm512_maddubs_epi16(parts[i], _mm512_loadu_si512(x_quants.add(64 * i).cast()));
+                    products[i % 2] = _mm512_dpwssd_epi32(products[i % 2], product, part_scales[i]);
+                }
+                let total = _mm512_cvtepi32_ps(_mm512_add_epi32(products[0], products[1]));
+                let d = _mm_mul_ps(d, _mm_set1_ps(*x.scales.as_ptr().add(index)));
+                sums[token] = _mm512_fmadd_ps(total, _mm512_broadcastss_ps(d), sums[token]);
+                let x_sums = _mm_loadu_si128(x.sums32.as_ptr().add(8 * index).cast());
+                let less = _mm_cvtepi32_ps(_mm_madd_epi16(block_mins, x_sums));
+                mins[token] = _mm_fmadd_ps(less, _mm_shuffle_ps::<0x55>(d, d), mins[token]);
+            }
         }
-        _mm512_reduce_add_ps(_mm512_sub_ps(sum, _mm512_zextps128_ps512(mins)))
+        let mut out = [0f32; T];
+        for token in 0..T {
+            out[token] = _mm512_reduce_add_ps(_mm512_sub_ps(sums[token], _mm512_zextps128_ps512(mins[token])));
+        }
+        out
     }
 }
 
 #[inline(always)]
-unsafe fn dot_q6_k(weights: &[u8], x: Row) -> f32 {
+unsafe fn dot_q6_k<const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
     // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
     unsafe {
         let low_bits = _mm512_set1_epi8(15);
         let high_bits = _mm512_set1_epi8(0x30);
         // Each scale is that of eight 16-bit products.
-        let first = _mm512_set_epi64(
-            0x0003_0003_0003_0003,
-            0x0003_0003_0003_0003,
-            0x0002_0002_0002_0002,
-            0x0002_0002_0002_0002,
-            0x0001_0001_0001_0001,
-            0x0001_0001_0001_0001,
-            0,
-            0,
-        );
-        let four = _mm512_set1_epi16(4);
+        let quarters = |first: i16| {
+            let two = |low: i16, high: i16| _mm256_set_m128i(_mm_set1_epi16(high), _mm_set1_epi16(low));
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(two(first, first + 1)), two(first + 2, first + 3))
+        };
+        let places = [quarters(0), quarters(4), quarters(8), quarters(12)];
         let (left, right) = (halves(4, 2), halves(0, 2));
-        let mut sum = _mm512_setzero_ps();
+        let mut sums = [_mm512_setzero_ps(); T];
         for (index, block) in weights.as_chunks::<210>().0.iter().enumerate() {
             let at = block.as_ptr();
             for line in 0..4 {
                 _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + 64 * line).cast());
             }
-            let x_quants = x.quants.as_ptr().add(256 * index);
             let scales = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.add(192).cast()));
             let wide_scales = _mm512_castsi256_si512(scales);
-            let x_sums = _mm256_loadu_si256(x.sums16.as_ptr().add(16 * index).cast());
-            // Quants stand for 32 less than they say.
-            let less = _mm256_slli_epi32::<5>(_mm256_madd_epi16(scales, x_sums));
-            let less = _mm256_sub_epi32(_mm256_setzero_si256(), less);
-            let mut products = [_mm512_zextsi256_si512(less), _mm512_setzero_si512()];
-            let mut places = first;
+            let mut parts = [_mm512_setzero_si512(); 4];
+            let mut part_scales = [_mm512_setzero_si512(); 4];
             for half in 0..2 {
                 let pairs = _mm512_loadu_si512(at.add(64 * half).cast());
                 let high = _mm512_broadcast_i64x4(_mm256_loadu_si256(at.add(128 + 32 * half).cast()));
-                let parts = [
-                    _mm512_or_si512(
-                        _mm512_and_si512(pairs, low_bits),
-                        _mm512_and_si512(_mm512_sllv_epi16(high, left), high_bits),
-                    ),
-                    _mm512_or_si512(
-                        _mm512_and_si512(_mm512_srli_epi16::<4>(pairs), low_bits),
-                        _mm512_and_si512(_mm512_srlv_epi16(high, right), high_bits),
-                    ),
-                ];
-                for (i, part) in parts.into_iter().enumerate() {
-                    let x = _mm512_loadu_si512(x_quants.add(128 * half + 64 * i).cast());
-                    let scale = _mm512_permutexvar_epi16(places, wide_scales);
-                    products[i] = _mm512_dpwssd_epi32(products[i], _mm512_maddubs_epi16(part, x), scale);
-                    places = _mm512_add_epi16(places, four);
+                parts[2 * half] = _mm512_or_si512(
+                    _mm512_and_si512(pairs, low_bits),
+                    _mm512_and_si512(_mm512_sllv_epi16(high, left), high_bits),
+                );
+                parts[2 * half + 1] = _mm512_or_si512(
+                    _mm512_and_si512(_mm512_srli_epi16::<4>(pairs), low_bits),
+                    _mm512_and_si512(_mm512_srlv_epi16(high, right), high_bits),
+                );
+                for i in [2 * half, 2 * half + 1] {
+                    part_scales[i] = _mm512_permutexvar_epi16(places[i], wide_scales);
                 }
             }
-            let total = _mm512_cvtepi32_ps(_mm512_add_epi32(products[0], products[1]));
             let d = _mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(at.add(208).cast::<u16>().read_unaligned())));
-            let d = _mm_mul_ps(d, _mm_set1_ps(x.scales[index]));
-            sum = _mm512_fmadd_ps(total, _mm512_broadcastss_ps(d), sum);
+            for token in 0..T {
+                let x = &x[token];
+                let x_quants = x.quants.as_ptr().add(256 * index);
+                let x_sums = _mm256_loadu_si256(x.sums16.as_ptr().add(16 * index).cast());
+                // Quants stand for 32 less than they say.
+                let less = _mm256_slli_epi32::<5>(_mm256_madd_epi16(scales, x_sums));
+                let less = _mm256_sub_epi32(_mm256_setzero_si256(), less);
+                let mut products = [_mm512_zextsi256_si512(less), _mm512_setzero_si512()];
+                for i in 0..4 {
+                    let product = _mm512_maddubs_epi16(parts[i], _mm512_loadu_si512(x_quants.add(64 * i).cast()));
+                    products[i % 2] = _mm512_dpwssd_epi32(products[i % 2], product, part_scales[i]);
+                }
+                let total = _mm512_cvtepi32_ps(_mm512_add_epi32(products[0], products[1]));
+                let d = _mm_mul_ps(d, _mm_set1_ps(*x.scales.as_ptr().add(index)));
+                sums[token] = _mm512_fmadd_ps(total, _mm512_broadcastss_ps(d), sums[token]);
+            }
         }
-        _mm512_reduce_add_ps(sum)
+        let mut out = [0f32; T];
+        for token in 0..T {
+            out[token] = _mm512_reduce_add_ps(sums[token]);
+        }
+        out
     }
 }
 
 /// Q8_0 where a block has 34 bytes, Q4_0 where it has 18.
 #[inline(always)]
-unsafe fn dot_q8_0_or_q4_0<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
-    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns, padded to whole pairs of blocks.
+unsafe fn dot_q8_0_or_q4_0<const BYTES: usize, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
+    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns, padded to whole chunks.
     unsafe {
-        let mut sums = [_mm512_setzero_ps(); 2];
+        let mut sums = [[_mm512_setzero_ps(); 2]; T];
+        // Four blocks at a time, their scales picked from the vectors that hold them.
+        let words = BYTES as i16 / 2;
+        let place = |low: i16, high: i16| _mm256_set_m128i(_mm_set1_epi16(high), _mm_set1_epi16(low));
+        let pair = place(0, words);
+        let places = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(pair), place(2 * words, 3 * words));
         let blocks = weights.as_chunks::<BYTES>().0;
-        for (index, pair) in blocks.chunks(2).enumerate() {
-            let first = pair[0].as_ptr();
-            for line in 0..(2 * BYTES).div_ceil(64) {
-                _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(AHEAD + 64 * line).cast());
+        let (fours, rest) = blocks.as_chunks::<4>();
+        for (index, four) in fours.iter().enumerate() {
+            let at = four.as_ptr().cast::<u8>();
+            for line in 0..(4 * BYTES).div_ceil(64) {
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + 64 * line).cast());
             }
-            let (quants, d) = match pair {
-                [_, b] => (
-                    _mm512_inserti64x4::<1>(
-                        _mm512_castsi256_si512(quants_by_32::<BYTES>(first)),
-                        quants_by_32::<BYTES>(b.as_ptr()),
-                    ),
-                    _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(eight_scales(first)), eight_scales(b.as_ptr())),
-                ),
+            let scales = match BYTES {
+                18 => {
+                    let scales = _mm512_permutexvar_epi16(places, _mm512_loadu_si512(at.cast()));
+                    [_mm512_castsi512_si256(scales), _mm512_extracti64x4_epi64::<1>(scales)]
+                }
                 _ => {
-                    (_mm512_zextsi256_si512(quants_by_32::<BYTES>(first)), _mm256_zextsi128_si256(eight_scales(first)))
+                    let of_pair = |at: *const u8| {
+                        let scales =
+                            _mm512_permutexvar_epi16(_mm512_castsi256_si512(pair), _mm512_loadu_si512(at.cast()));
+                        _mm512_castsi512_si256(scales)
+                    };
+                    [of_pair(at), of_pair(at.add(2 * BYTES))]
                 }
             };
-            // Quants stand for 128, or 8, less than they say.
-            let quads = _mm512_loadu_si512(x.minus_quads.as_ptr().add(16 * index).cast());
-            let start = match BYTES {
-                34 => _mm512_slli_epi32::<7>(quads),
-                _ => _mm512_slli_epi32::<3>(quads),
-            };
-            let x_quants = _mm512_loadu_si512(x.quants.as_ptr().add(64 * index).cast());
-            let products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start, quants, x_quants));
-            let d = _mm512_mul_ps(_mm512_cvtph_ps(d), _mm512_loadu_ps(x.lane_scales.as_ptr().add(16 * index)));
-            sums[index % 2] = _mm512_fmadd_ps(products, d, sums[index % 2]);
+            for half in 0..2 {
+                let quants = two_blocks::<BYTES>(at.add(2 * BYTES * half), at.add(2 * BYTES * half + BYTES));
+                let d = _mm512_cvtph_ps(scales[half]);
+                for token in 0..T {
+                    sums[token][half] =
+                        add_two_blocks::<BYTES>(sums[token][half], quants, d, &x[token], 2 * index + half);
+                }
+            }
         }
-        _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
+        for (index, pair) in rest.chunks(2).enumerate() {
+            let first = pair[0].as_ptr();
+            let (quants, d) = match pair {
+                [_, b] => {
+                    let d = _mm256_set_m128i(eight_scales(b.as_ptr()), eight_scales(first));
+                    (two_blocks::<BYTES>(first, b.as_ptr()), d)
+                }
+                // The other half meets zeros.
+                _ => (two_blocks::<BYTES>(first, first), _mm256_zextsi128_si256(eight_scales(first))),
+            };
+            for token in 0..T {
+                let index = 2 * fours.len() + index;
+                sums[token][0] = add_two_blocks::<BYTES>(sums[token][0], quants, _mm512_cvtph_ps(d), &x[token], index);
+            }
+        }
+        let mut out = [0f32; T];
+        for token in 0..T {
+            out[token] = _mm512_reduce_add_ps(_mm512_add_ps(sums[token][0], sums[token][1]));
+        }
+        out
     }
 }
 
+/// Adds to `sum` the products of two blocks with the pair of runs of `x` numbered `index`; `d` are their scales.
 #[inline(always)]
-unsafe fn quants_by_32<const BYTES: usize>(block: *const u8) -> __m256i {
+unsafe fn add_two_blocks<const BYTES: usize>(sum: __m512, quants: __m512i, d: __m512, x: &Row, index: usize) -> __m512 {
+    // SAFETY: by the caller.
+    unsafe {
+        // Quants stand for 128, or 8, less than they say.
+        let quads = _mm512_loadu_si512(x.minus_quads.as_ptr().add(16 * index).cast());
+        let start = match BYTES {
+            34 => _mm512_slli_epi32::<7>(quads),
+            _ => _mm512_slli_epi32::<3>(quads),
+        };
+        let x_quants = _mm512_loadu_si512(x.quants.as_ptr().add(64 * index).cast());
+        let products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start, quants, x_quants));
+        let d = _mm512_mul_ps(d, _mm512_loadu_ps(x.lane_scales.as_ptr().add(16 * index)));
+        _mm512_fmadd_ps(products, d, sum)
+    }
+}
+
+/// The quants of two blocks.
+#[inline(always)]
+unsafe fn two_blocks<const BYTES: usize>(a: *const u8, b: *const u8) -> __m512i {
     // SAFETY: by the caller.
     unsafe {
         match BYTES {
-            34 => _mm256_xor_si256(_mm256_loadu_si256(block.add(2).cast()), _mm256_set1_epi8(-128)),
+            34 => {
+                let low = _mm512_castsi256_si512(_mm256_loadu_si256(a.add(2).cast()));
+                let both = _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(b.add(2).cast()));
+                _mm512_xor_si512(both, _mm512_set1_epi8(-128))
+            }
             _ => {
-                let pairs = _mm256_broadcastsi128_si256(_mm_loadu_si128(block.add(2).cast()));
-                let shifted = _mm256_srlv_epi64(pairs, _mm256_set_epi64x(4, 4, 0, 0));
-                _mm256_and_si256(shifted, _mm256_set1_epi8(15))
+                let low = _mm256_broadcastsi128_si256(_mm_loadu_si128(a.add(2).cast()));
+                let high = _mm256_broadcastsi128_si256(_mm_loadu_si128(b.add(2).cast()));
+                let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
+                let shifted = _mm512_srlv_epi64(both, _mm512_set_epi64(4, 4, 0, 0, 4, 4, 0, 0));
+                _mm512_and_si512(shifted, _mm512_set1_epi8(15))
             }
         }
     }

@@ -22,6 +22,8 @@ mod mxfp4;
 mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_i8mm;
+#[cfg(target_arch = "aarch64")]
+mod neon_rows;
 pub mod pool;
 mod portable;
 mod read;

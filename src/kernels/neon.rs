@@ -5,11 +5,11 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::matmul::format::six_bits;
 use super::matmul::input::Row;
 use super::matmul::lanes::{self, Lanes, dot_unpacked};
 use super::matmul::tile::VECTORS;
 use super::neon_i8mm::dot_pairs;
+use super::neon_rows::{dot_q4_k_or_q5_k, dot_q6_k, dot_q8_0_or_q4_0};
 use crate::tensor_type::TensorType;
 
 /// Eight elements at a time, in two registers: a tile's sums for six tokens leave just enough of the 32 for the rest.
@@ -23,7 +23,7 @@ super::compiled!(NeonDot, super::attention::neon::Neon, "neon,dotprod");
 /// Adds to each element of `sum` the products of four bytes of `a` and of `b`.
 #[inline]
 #[target_feature(enable = "dotprod")]
-unsafe fn sdot(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+pub unsafe fn sdot(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     // SAFETY: by the caller.
     unsafe {
         asm!(
@@ -57,7 +57,7 @@ pub unsafe fn widen(halves: uint16x8_t) -> [float32x4_t; 2] {
 
 /// The f16 at an address, widened.
 #[inline(always)]
-unsafe fn half(at: *const u8) -> f32 {
+pub unsafe fn half(at: *const u8) -> f32 {
     // SAFETY: by the caller.
     let bits = unsafe { u16::from_le_bytes(at.cast::<[u8; 2]>().read()) };
     let wide: f32;
@@ -77,7 +77,7 @@ unsafe fn half(at: *const u8) -> f32 {
 #[inline(always)]
 pub unsafe fn prefetch(at: *const u8) {
     // SAFETY: what is not mapped is not fetched.
-    unsafe { asm!("prfm pldl1keep, [{}]", in(reg) at, options(nomem, nostack, preserves_flags)) }
+    unsafe { asm!("prfm pldl1keep, [{}]", in(reg) at, options(readonly, nostack, preserves_flags)) }
 }
 
 impl<const I8MM: bool> Lanes for Neon<I8MM> {
@@ -190,15 +190,15 @@ impl<const I8MM: bool> Lanes for Neon<I8MM> {
     }
 
     #[inline(always)]
-    unsafe fn dot_row<W: Format>(weights: &[u8], x: Row) -> f32 {
+    unsafe fn dot_row<W: Format, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
         unsafe {
             match W::TYPE {
-                TensorType::Q4K => dot_q4_k_or_q5_k::<144>(weights, x),
-                TensorType::Q5K => dot_q4_k_or_q5_k::<176>(weights, x),
+                TensorType::Q4K => dot_q4_k_or_q5_k::<144, T>(weights, x),
+                TensorType::Q5K => dot_q4_k_or_q5_k::<176, T>(weights, x),
                 TensorType::Q6K => dot_q6_k(weights, x),
-                TensorType::Q8_0 => dot_q8_0_or_q4_0::<34>(weights, x),
-                TensorType::Q4_0 => dot_q8_0_or_q4_0::<18>(weights, x),
-                _ => dot_unpacked::<Self, W>(weights, x),
+                TensorType::Q8_0 => dot_q8_0_or_q4_0::<34, T>(weights, x),
+                TensorType::Q4_0 => dot_q8_0_or_q4_0::<18, T>(weights, x),
+                _ => dot_unpacked::<Self, W, T>(weights, x),
             }
         }
     }
@@ -248,141 +248,25 @@ pub unsafe fn as_signed(wide: bool, bytes: int32x4_t) -> int8x16_t {
     }
 }
 
-/// The sum of each of four vectors.
-#[inline(always)]
-unsafe fn four_sums(runs: &[int32x4_t]) -> int32x4_t {
-    // SAFETY: every processor of the architecture has the instructions.
-    unsafe { vpaddq_s32(vpaddq_s32(runs[0], runs[1]), vpaddq_s32(runs[2], runs[3])) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Q4_K where a block has 144 bytes, Q5_K where it has 176.
-#[inline(always)]
-unsafe fn dot_q4_k_or_q5_k<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
-    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
-    unsafe {
-        let (low_bits, fifth) = (vdupq_n_u8(15), vdupq_n_u8(16));
-        let mut sum = vdupq_n_f32(0.0);
-        for (index, block) in weights.as_chunks::<BYTES>().0.iter().enumerate() {
-            let at = block.as_ptr();
-            let quants = at.add(BYTES - 128);
-            let x_quants = x.quants.as_ptr().add(256 * index);
-            let mut high = match BYTES {
-                176 => [vld1q_u8(at.add(16)), vld1q_u8(at.add(32))],
-                _ => [vdupq_n_u8(0); 2],
-            };
-            let mut runs = [vdupq_n_s32(0); 8];
-            for part in 0..4 {
-                for (i, high) in high.iter_mut().enumerate() {
-                    let pairs = vld1q_u8(quants.add(32 * part + 16 * i));
-                    let mut parts = [vandq_u8(pairs, low_bits), vshrq_n_u8::<4>(pairs)];
-                    if BYTES == 176 {
-                        parts[0] = vorrq_u8(parts[0], vandq_u8(vshlq_n_u8::<4>(*high), fifth));
-                        parts[1] = vorrq_u8(parts[1], vandq_u8(vshlq_n_u8::<3>(*high), fifth));
-                        *high = vshrq_n_u8::<2>(*high);
-                    }
-                    for (half, quants) in parts.into_iter().enumerate() {
-                        let x = vld1q_s8(x_quants.add(64 * part + 32 * half + 16 * i));
-                        let run = &mut runs[2 * part + half];
-                        *run = sdot(*run, vreinterpretq_s8_u8(quants), x);
-                    }
-                }
+    #[test]
+    fn every_f16_is_widened_exactly() {
+        for bits in 0..=u16::MAX {
+            let exact = half::f16::from_bits(bits).to_f32();
+            let mut wide = [0f32; 9];
+            // SAFETY: every processor of the architecture has the instructions.
+            unsafe {
+                let [low, high] = widen(vdupq_n_u16(bits));
+                vst1q_f32(wide.as_mut_ptr(), low);
+                vst1q_f32(wide.as_mut_ptr().add(4), high);
+                wide[8] = super::half(bits.to_le_bytes().as_ptr());
             }
-            let (scales, mins) = six_bits(block, 4);
-            let scales = vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(scales)));
-            let total = vmulq_s32(four_sums(&runs[..4]), vmovl_s16(vget_low_s16(scales)));
-            let total = vmlaq_s32(total, four_sums(&runs[4..]), vmovl_high_s16(scales));
-            let mins = vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(mins)));
-            let less = sums_of_products(mins, vld1q_s16(x.sums32.as_ptr().add(8 * index)));
-            let scale = x.scales[index];
-            sum = vfmaq_n_f32(sum, vcvtq_f32_s32(total), half(at) * scale);
-            sum = vfmsq_n_f32(sum, vcvtq_f32_s32(less), half(at.add(2)) * scale);
-        }
-        vaddvq_f32(sum)
-    }
-}
-
-/// The products of two vectors, added up to four numbers.
-#[inline(always)]
-unsafe fn sums_of_products(a: int16x8_t, b: int16x8_t) -> int32x4_t {
-    // SAFETY: every processor of the architecture has the instructions.
-    unsafe { vmlal_high_s16(vmull_s16(vget_low_s16(a), vget_low_s16(b)), a, b) }
-}
-
-#[inline(always)]
-unsafe fn dot_q6_k(weights: &[u8], x: Row) -> f32 {
-    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
-    unsafe {
-        let (low_bits, high_bits) = (vdupq_n_u8(15), vdupq_n_u8(0x30));
-        let mut sum = vdupq_n_f32(0.0);
-        for (index, block) in weights.as_chunks::<210>().0.iter().enumerate() {
-            let at = block.as_ptr();
-            let x_quants = x.quants.as_ptr().add(256 * index);
-            let mut runs = [vdupq_n_s32(0); 16];
-            for half in 0..2 {
-                for i in 0..2 {
-                    let low = vld1q_u8(at.add(64 * half + 16 * i));
-                    let low32 = vld1q_u8(at.add(64 * half + 32 + 16 * i));
-                    let high = vld1q_u8(at.add(128 + 32 * half + 16 * i));
-                    let parts = [
-                        vorrq_u8(vandq_u8(low, low_bits), vandq_u8(vshlq_n_u8::<4>(high), high_bits)),
-                        vorrq_u8(vandq_u8(low32, low_bits), vandq_u8(vshlq_n_u8::<2>(high), high_bits)),
-                        vorrq_u8(vshrq_n_u8::<4>(low), vandq_u8(high, high_bits)),
-                        vorrq_u8(vshrq_n_u8::<4>(low32), vandq_u8(vshrq_n_u8::<2>(high), high_bits)),
-                    ];
-                    for (part, quants) in parts.into_iter().enumerate() {
-                        let x = vld1q_s8(x_quants.add(128 * half + 32 * part + 16 * i));
-                        let run = &mut runs[8 * half + 2 * part + i];
-                        *run = sdot(*run, vreinterpretq_s8_u8(quants), x);
-                    }
-                }
+            for ours in wide {
+                assert!(ours.to_bits() == exact.to_bits() || ours.is_nan() && exact.is_nan(), "{bits:#x}: {ours}");
             }
-            let scales = vld1q_s8(at.add(192).cast());
-            let scales = [vmovl_s8(vget_low_s8(scales)), vmovl_high_s8(scales)];
-            let x_sums = x.sums16.as_ptr().add(16 * index);
-            let less = vaddq_s32(
-                sums_of_products(scales[0], vld1q_s16(x_sums)),
-                sums_of_products(scales[1], vld1q_s16(x_sums.add(8))),
-            );
-            // Quants stand for 32 less than they say.
-            let mut total = vmulq_n_s32(less, -32);
-            for (scales, runs) in scales.into_iter().zip(runs.as_chunks::<8>().0) {
-                total = vmlaq_s32(total, four_sums(&runs[..4]), vmovl_s16(vget_low_s16(scales)));
-                total = vmlaq_s32(total, four_sums(&runs[4..]), vmovl_high_s16(scales));
-            }
-            sum = vfmaq_n_f32(sum, vcvtq_f32_s32(total), half(at.add(208)) * x.scales[index]);
         }
-        vaddvq_f32(sum)
-    }
-}
-
-/// Q8_0 where a block has 34 bytes, Q4_0 where it has 18.
-#[inline(always)]
-unsafe fn dot_q8_0_or_q4_0<const BYTES: usize>(weights: &[u8], x: Row) -> f32 {
-    // SAFETY: by the caller; blocks lie within `weights`, and `x` has as many columns.
-    unsafe {
-        let with_block = |sum: float32x4_t, index: usize, block: &[u8; BYTES]| {
-            let at = block.as_ptr().add(2);
-            let quants = match BYTES {
-                34 => [vld1q_s8(at.cast()), vld1q_s8(at.add(16).cast())],
-                _ => {
-                    let pairs = vld1q_u8(at);
-                    [vandq_u8(pairs, vdupq_n_u8(15)), vshrq_n_u8::<4>(pairs)]
-                        .map(|quants| vsubq_s8(vreinterpretq_s8_u8(quants), vdupq_n_s8(8)))
-                }
-            };
-            let x_quants = x.quants.as_ptr().add(32 * index);
-            let product = sdot(vdupq_n_s32(0), quants[0], vld1q_s8(x_quants));
-            let product = sdot(product, quants[1], vld1q_s8(x_quants.add(16)));
-            vfmaq_n_f32(sum, vcvtq_f32_s32(product), half(block.as_ptr()) * x.scales[index])
-        };
-        let (pairs, last) = weights.as_chunks::<BYTES>().0.as_chunks::<2>();
-        let mut sums = [vdupq_n_f32(0.0); 2];
-        for (index, [a, b]) in pairs.iter().enumerate() {
-            sums = [with_block(sums[0], 2 * index, a), with_block(sums[1], 2 * index + 1, b)];
-        }
-        if let [last] = last {
-            sums[0] = with_block(sums[0], 2 * pairs.len(), last);
-        }
-        vaddvq_f32(vaddq_f32(sums[0], sums[1]))
     }
 }

@@ -29,6 +29,7 @@ unsafe fn smmla(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
 ///
 /// # Safety
 /// As [`super::matmul::lanes::Lanes`], and the processor must have i8mm.
+#[allow(clippy::needless_range_loop)] // a pair is a place in memory too
 #[inline(always)]
 pub unsafe fn dot_pairs<const T: usize>(
     wide: bool,

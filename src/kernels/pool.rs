@@ -119,6 +119,14 @@ impl<'a, T> Shared<'a, T> {
     }
 
     /// # Safety
+    /// Nobody else may use this element meanwhile.
+    pub unsafe fn write(&self, at: usize, item: T) {
+        assert!(at < self.len, "a task's part lies outside");
+        // SAFETY: within the borrowed slice; apart from others by the caller.
+        unsafe { *self.pointer.add(at) = item };
+    }
+
+    /// # Safety
     /// While the returned slice lives, nobody else may use these elements.
     #[allow(clippy::mut_from_ref)]
     pub unsafe fn slice(&self, start: usize, len: usize) -> &mut [T] {

@@ -2,14 +2,16 @@
 
 use std::sync::OnceLock;
 
+use super::aligned::Aligned;
 use super::format::{CHUNK, Format};
 use super::tile::FLOAT_CHUNK;
 use crate::kernels::by_isa;
 use crate::kernels::cpu::Isa;
 use crate::kernels::pool::{self, Shared};
 
-/// Tokens that products take one by one; of more, a product takes [`GROUP`] together.
-pub const FEW: usize = 2;
+/// So few tokens each meet a row of weights as it is read, and what one gets does not depend on the others: checking
+/// tokens that were guessed gives what computing them one by one would. Of more, products take [`GROUP`] together.
+pub const FEW: usize = 12;
 /// Tokens whose sums a product keeps in registers; what is left over makes groups of 4, 2 and 1.
 pub const GROUP: usize = 6;
 
@@ -29,17 +31,17 @@ pub struct Input<'a> {
 
 /// One token's quantized activations, padded with zeros to whole chunks.
 struct Owned {
-    quants: Vec<i8>,
+    quants: Aligned<i8>,
     /// `quants` with the second and third of each four runs of 32 exchanged: those whose weights share bytes in Q4_K
     /// and Q5_K come apart.
-    paired: Vec<i8>,
+    paired: Aligned<i8>,
     /// Of each 16 quants, and of each 32.
-    sums16: Vec<i16>,
-    sums32: Vec<i16>,
-    scales: Vec<f32>,
+    sums16: Aligned<i16>,
+    sums32: Aligned<i16>,
+    scales: Aligned<f32>,
     /// Only with a scale for 32 columns: of each four quants the negated sum, and the scale.
-    minus_quads: Vec<i32>,
-    lane_scales: Vec<f32>,
+    minus_quads: Aligned<i32>,
+    lane_scales: Aligned<f32>,
 }
 
 /// What a product of one row of weights reads.
@@ -200,26 +202,32 @@ impl<'a> Input<'a> {
 impl Owned {
     fn new(isa: Isa, x: &[f32], by: usize) -> Owned {
         let padded = x.len().next_multiple_of(CHUNK);
+        let lanes = if by == 32 { padded / 4 } else { 0 };
         let mut owned = Owned {
-            quants: vec![0; padded],
-            paired: Vec::new(),
-            sums16: vec![0; padded / 16],
-            sums32: Vec::new(),
-            scales: vec![0.0; padded / by],
-            minus_quads: Vec::new(),
-            lane_scales: Vec::new(),
+            quants: Aligned::zeros(padded),
+            paired: Aligned::zeros(if by == 32 { 0 } else { padded }),
+            sums16: Aligned::zeros(padded / 16),
+            sums32: Aligned::zeros(padded / 32),
+            scales: Aligned::zeros(padded / by),
+            minus_quads: Aligned::zeros(lanes),
+            lane_scales: Aligned::zeros(lanes),
         };
         by_isa!(isa, quantize(x, by, &mut owned.quants, &mut owned.sums16, &mut owned.scales));
-        owned.sums32 = owned.sums16.as_chunks::<2>().0.iter().map(|[a, b]| a + b).collect();
+        for (sum, [a, b]) in owned.sums32.iter_mut().zip(owned.sums16.as_chunks::<2>().0) {
+            *sum = a + b;
+        }
         if by == 32 {
-            let quads = owned.quants.as_chunks::<4>().0;
-            owned.minus_quads = quads.iter().map(|quad| -quad.iter().map(|q| i32::from(*q)).sum::<i32>()).collect();
-            owned.lane_scales = owned.scales.iter().flat_map(|scale| [*scale; 8]).collect();
+            for (minus, quad) in owned.minus_quads.iter_mut().zip(owned.quants.as_chunks::<4>().0) {
+                *minus = -quad.iter().map(|q| i32::from(*q)).sum::<i32>();
+            }
+            for (lanes, scale) in owned.lane_scales.chunks_mut(8).zip(owned.scales.iter()) {
+                lanes.fill(*scale);
+            }
         } else {
-            owned.paired = Vec::with_capacity(padded);
-            for four in owned.quants.as_chunks::<128>().0 {
-                for run in [0, 2, 1, 3] {
-                    owned.paired.extend_from_slice(&four[32 * run..32 * run + 32]);
+            let runs = owned.quants.as_chunks::<128>().0;
+            for (paired, quants) in owned.paired.as_chunks_mut::<128>().0.iter_mut().zip(runs) {
+                for (place, run) in [0, 2, 1, 3].into_iter().enumerate() {
+                    paired[32 * place..32 * place + 32].copy_from_slice(&quants[32 * run..32 * run + 32]);
                 }
             }
         }

@@ -61,11 +61,12 @@ pub trait Lanes: Copy {
         unsafe { dot_tile::<Self, T>(wide, words, weights, x, sums) }
     }
 
-    /// The product of the quantized row `weights` and the quantized `x`, of the same columns.
+    /// The products of the quantized row `weights` with the quantized `x` of `T` tokens, of the same columns. What a token
+    /// gets does not depend on the others.
     #[inline(always)]
-    unsafe fn dot_row<W: Format>(weights: &[u8], x: Row) -> f32 {
+    unsafe fn dot_row<W: Format, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
         // SAFETY: by the caller.
-        unsafe { dot_unpacked::<Self, W>(weights, x) }
+        unsafe { dot_unpacked::<Self, W, T>(weights, x) }
     }
 
     /// The product of a row of f16 and one of f32.
@@ -103,6 +104,7 @@ pub const fn zero<L: Lanes, W: Format>() -> i32 {
 ///
 /// # Safety
 /// As [`Lanes`].
+#[allow(clippy::needless_range_loop)] // a token is a place in memory too
 #[inline(always)]
 pub unsafe fn dot_tile<L: Lanes, const T: usize>(
     wide: bool,
@@ -131,36 +133,48 @@ pub unsafe fn dot_tile<L: Lanes, const T: usize>(
 /// # Safety
 /// As [`Lanes`].
 #[inline(always)]
-pub unsafe fn dot_unpacked<L: Lanes, W: Format>(weights: &[u8], x: Row) -> f32 {
+pub unsafe fn dot_unpacked<L: Lanes, W: Format, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
     let mut unpacked = Unpacked::new();
     let of_scale = if W::ELEMENTS == CHUNK { CHUNK } else { 32 };
     // SAFETY: by the caller; pointers stay within `unpacked`, `lane_scales` and the chunk of `x`, which is padded.
     unsafe {
-        let mut sum = L::splat(0.0);
-        let mut corrections = 0f32;
+        let mut totals = [L::splat(0.0); T];
+        let mut corrections = [0f32; T];
         for (index, blocks) in weights.chunks(W::CHUNK_BYTES).enumerate() {
             let depth = blocks.len() / W::BYTES * W::ELEMENTS;
             unpacked.read::<W>(blocks);
-            let quants = &x.quants[index * CHUNK..(index + 1) * CHUNK];
-            let sums = &x.sums16[index * CHUNK / 16..(index + 1) * CHUNK / 16];
-            let scales = &x.scales[index * CHUNK / of_scale..(index + 1) * CHUNK / of_scale];
-            // Zero beyond `depth`, where both sides hold what they please.
-            let mut lane_scales = [0f32; CHUNK / 4];
-            for part in 0..depth / W::SUB {
-                let scale = scales[part * W::SUB / of_scale];
-                let less = if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * zero::<L, W>() as f32 };
-                let of_16 = &sums[part * W::SUB / 16..(part + 1) * W::SUB / 16];
-                corrections += less * scale * of_16.iter().map(|sum| i32::from(*sum)).sum::<i32>() as f32;
-                lane_scales[part * W::SUB / 4..(part + 1) * W::SUB / 4].fill(unpacked.scales[part] * scale);
-            }
-            for at in (0..depth).step_by(4 * L::LANES) {
-                let q = L::load_bytes(unpacked.quants.as_ptr().add(at));
-                let y = L::load_bytes(quants.as_ptr().add(at).cast());
-                let product = L::dot(W::WIDE, L::splat_i32(0), q, y);
-                sum = L::mul_add(L::to_f32(product), L::load(lane_scales.as_ptr().add(at / 4)), sum);
+            for token in 0..T {
+                let x = &x[token];
+                let quants = &x.quants[index * CHUNK..(index + 1) * CHUNK];
+                let sums = &x.sums16[index * CHUNK / 16..(index + 1) * CHUNK / 16];
+                let scales = &x.scales[index * CHUNK / of_scale..(index + 1) * CHUNK / of_scale];
+                // Zero beyond `depth`, where both sides hold what they please.
+                let mut lane_scales = [0f32; CHUNK / 4];
+                for part in 0..depth / W::SUB {
+                    let scale = scales[part * W::SUB / of_scale];
+                    let less =
+                        if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * zero::<L, W>() as f32 };
+                    let mut sum = 0i32;
+                    for i in 0..W::SUB / 16 {
+                        sum += i32::from(sums[part * W::SUB / 16 + i]);
+                    }
+                    corrections[token] += less * scale * sum as f32;
+                    lane_scales[part * W::SUB / 4..(part + 1) * W::SUB / 4].fill(unpacked.scales[part] * scale);
+                }
+                for at in (0..depth).step_by(4 * L::LANES) {
+                    let q = L::load_bytes(unpacked.quants.as_ptr().add(at));
+                    let y = L::load_bytes(quants.as_ptr().add(at).cast());
+                    let product = L::dot(W::WIDE, L::splat_i32(0), q, y);
+                    totals[token] =
+                        L::mul_add(L::to_f32(product), L::load(lane_scales.as_ptr().add(at / 4)), totals[token]);
+                }
             }
         }
-        L::sum(sum) - corrections
+        let mut out = [0f32; T];
+        for token in 0..T {
+            out[token] = L::sum(totals[token]) - corrections[token];
+        }
+        out
     }
 }
 

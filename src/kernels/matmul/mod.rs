@@ -5,6 +5,7 @@
 //! ([`input`]); types that are not [`format::Format`]s are widened to f32. Each output depends on its own token only, so
 //! that prefill and decode give the same logits but for the order of sums.
 
+mod aligned;
 pub mod format;
 pub mod input;
 pub mod lanes;
@@ -24,6 +25,8 @@ use crate::tensor_type::TensorType;
 
 /// Bytes of weights that a task of a product with few tokens reads.
 const TASK_BYTES: usize = 64 << 10;
+/// Tokens that meet a row as it is read; more come in as many turns as it takes, while the row is in the cache.
+const TOGETHER: usize = 4;
 
 /// A matrix `[rows, columns]` in its file.
 #[derive(Clone, Copy)]
@@ -147,13 +150,32 @@ fn compute(job: &Job, first: usize, scratch: &mut Scratch) {
 /// The processor must have the instructions of `L`.
 #[inline(always)]
 pub unsafe fn quantized_rows<L: lanes::Lanes, W: format::Format>(job: &Job, first: usize) {
-    for token in 0..job.input.tokens {
-        let x = job.input.row::<W>(token);
-        let count = job.step.min(job.rows - first);
+    for token in (0..job.input.tokens).step_by(TOGETHER) {
+        // SAFETY: by the caller.
+        unsafe {
+            match job.input.tokens - token {
+                1 => rows_with::<L, W, 1>(job, first, token),
+                2 => rows_with::<L, W, 2>(job, first, token),
+                3 => rows_with::<L, W, 3>(job, first, token),
+                _ => rows_with::<L, W, TOGETHER>(job, first, token),
+            }
+        }
+    }
+}
+
+/// The rows of a task, with the tokens `token .. token + T`.
+///
+/// # Safety
+/// As [`quantized_rows`].
+#[inline(always)]
+unsafe fn rows_with<L: lanes::Lanes, W: format::Format, const T: usize>(job: &Job, first: usize, token: usize) {
+    let x = std::array::from_fn::<_, T, _>(|i| job.input.row::<W>(token + i));
+    for row in first..(first + job.step).min(job.rows) {
         // SAFETY: each task has columns of its own; instructions by the caller.
         unsafe {
-            for (row, out) in job.out.slice(token * job.rows + first, count).iter_mut().enumerate() {
-                *out = L::dot_row::<W>(job.row(first + row), x);
+            let products = L::dot_row::<W, T>(job.row(row), &x);
+            for (i, product) in products.into_iter().enumerate() {
+                job.out.write((token + i) * job.rows + row, product);
             }
         }
     }
@@ -188,7 +210,7 @@ pub unsafe fn float_rows<L: lanes::Lanes>(job: &Job, first: usize, scratch: &mut
                     TensorType::F16 => L::dot_f16(bytes, x),
                     _ => lanes::dot_f32::<L>(wide, x),
                 };
-                job.out.slice(token * job.rows + row, 1)[0] = product;
+                job.out.write(token * job.rows + row, product);
             }
         }
     }

@@ -56,7 +56,7 @@ fn quantized_types_multiply_like_their_dequantized_matrix_with_every_set_of_inst
             dequantize_rows(dtype, &bytes[..bytes.len() / rows], &mut row);
             assert_eq!(row, dense[..columns], "{dtype:?}");
             for isa in Isa::available() {
-                for tokens in [1, 2, 3, 9, 13] {
+                for tokens in [1, 2, 3, 9, 13, 20] {
                     let off = difference(isa, weights(dtype, &bytes, rows, columns), &dense, tokens);
                     assert!(off < 4e-3, "{dtype:?} {isa:?} {rows}x{columns}, {tokens} tokens: {off}");
                 }
@@ -89,7 +89,7 @@ fn random_bytes_give_what_plain_loops_give() {
                 block[at + 1] &= 0x3f;
             }
         }
-        for tokens in [1, 9, 11] {
+        for tokens in [1, 7, 15, 16] {
             // Activations that 8 bits hold exactly: the only differences left are those of the order of sums.
             let x: Vec<f32> = (0..tokens * columns)
                 .map(|i| if i % 32 == 0 { 127.0 } else { f32::from(random() as i8 / 2) })
@@ -128,7 +128,7 @@ fn plain_types_multiply_like_f32_at_every_width() {
             let dense: Vec<f32> = stored.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             let bytes = stored.data().unwrap();
             for isa in Isa::available() {
-                for tokens in [1, 2, 5, 12] {
+                for tokens in [1, 2, 5, 12, 19] {
                     let off = difference(isa, weights(dtype, &bytes, rows, columns), &dense, tokens);
                     assert!(off < 1e-6, "{dtype:?} {isa:?} {rows}x{columns}, {tokens} tokens: {off}");
                 }
@@ -147,7 +147,7 @@ fn our_own_types_multiply_like_their_dequantized_matrix() {
         let mut dense = vec![0f32; rows * columns];
         dequantize_rows(dtype, &bytes, &mut dense);
         assert!(dense.iter().all(|v| v.is_finite()) && dense.iter().any(|v| *v != 0.0), "{dtype:?}");
-        for tokens in [1, 3] {
+        for tokens in [1, 3, 15] {
             let off = difference(Isa::best(), weights(dtype, &bytes, rows, columns), &dense, tokens);
             assert!(off <= 1e-6, "{dtype:?}, {tokens} tokens: {off}");
         }
@@ -169,7 +169,7 @@ fn groups_scale_by_row_and_column() {
             (f32::from(bytes[i]) - group as f32) * groups.scales[group]
         })
         .collect();
-    for tokens in [1, 3] {
+    for tokens in [1, 3, 15] {
         let weights = Weights { groups: Some(&groups), ..weights(U8, &bytes, rows, columns) };
         let off = difference(Isa::best(), weights, &dense, tokens);
         assert!(off <= 1e-6, "{tokens} tokens: {off}");
@@ -192,4 +192,27 @@ fn several_products_share_their_activations() {
     multiply(&mut [Product { weights: weights(F32, &b, 3, columns), input: &input, out: &mut alone }]);
     assert_eq!(both_b, alone);
     assert!(both_a.iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn what_a_token_gets_does_not_depend_on_the_few_beside_it() {
+    let (rows, columns) = (35, 768);
+    let dense = Tensor::from_vec(ramp(rows * columns, 0.37), (rows, columns), &Device::Cpu).unwrap();
+    for (dtype, of_candle) in QUANTIZED.into_iter().chain([(F16, GgmlDType::F16)]) {
+        let bytes = QTensor::quantize(&dense, of_candle).unwrap().data().unwrap().into_owned();
+        let x = ramp(input::FEW * columns, 0.13);
+        for isa in Isa::available() {
+            let product = |x: &[f32]| {
+                let tokens = x.len() / columns;
+                let mut out = vec![f32::NAN; tokens * rows];
+                let input = &Input::on(isa, x, tokens, columns);
+                multiply(&mut [Product { weights: weights(dtype, &bytes, rows, columns), input, out: &mut out }]);
+                out
+            };
+            let alone: Vec<f32> = x.chunks(columns).flat_map(product).collect();
+            for tokens in 2..=input::FEW {
+                assert_eq!(product(&x[..tokens * columns]), alone[..tokens * rows], "{dtype:?} {isa:?} {tokens}");
+            }
+        }
+    }
 }

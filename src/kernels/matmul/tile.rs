@@ -23,7 +23,8 @@ pub const fn tile_rows<L: Lanes>() -> usize {
     VECTORS * L::LANES
 }
 
-/// Quantized weights, unpacked.
+/// Quantized weights, unpacked. Vectors lie on cache lines of their own.
+#[repr(align(64))]
 pub struct Quantized {
     /// Row after row, then as words `[depth / 4][rows]`.
     raw: [[u8; CHUNK]; MAX_ROWS],
@@ -187,6 +188,10 @@ unsafe fn multiply<L: Lanes, W: Format, const T: usize>(
     }
 }
 
+/// Something on cache lines of its own.
+#[repr(align(64))]
+struct Lines<T>(T);
+
 /// As [`quantized`], for weights that are widened to f32.
 ///
 /// # Safety
@@ -210,7 +215,8 @@ pub unsafe fn widened<L: Lanes>(job: &Job, first: usize, scratch: &mut Scratch) 
         }
     }
     let mut raw = [[0f32; FLOAT_CHUNK]; MAX_ROWS];
-    let mut tile = [0f32; MAX_ROWS * FLOAT_CHUNK];
+    let mut tile = Lines([0f32; MAX_ROWS * FLOAT_CHUNK]);
+    let tile = &mut tile.0;
     for chunk in 0..columns.div_ceil(FLOAT_CHUNK) {
         let start = chunk * FLOAT_CHUNK;
         let depth = FLOAT_CHUNK.min(columns - start);
@@ -240,10 +246,10 @@ pub unsafe fn widened<L: Lanes>(job: &Job, first: usize, scratch: &mut Scratch) 
                 let x = floats.as_ptr().add(start * tokens + token * depth);
                 let out = sums.as_mut_ptr().add(token * rows);
                 match size {
-                    6 => multiply_floats::<L, 6>(&tile, depth, x, out),
-                    4 => multiply_floats::<L, 4>(&tile, depth, x, out),
-                    2 => multiply_floats::<L, 2>(&tile, depth, x, out),
-                    _ => multiply_floats::<L, 1>(&tile, depth, x, out),
+                    6 => multiply_floats::<L, 6>(tile, depth, x, out),
+                    4 => multiply_floats::<L, 4>(tile, depth, x, out),
+                    2 => multiply_floats::<L, 2>(tile, depth, x, out),
+                    _ => multiply_floats::<L, 1>(tile, depth, x, out),
                 }
             }
         }

@@ -148,6 +148,17 @@ impl Decoder {
         self.tokens.is_empty()
     }
 
+    /// The tokens in the KV cache.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Whether the next `tokens` tokens can be forgotten again and leave no trace: not where layers are recurrent, and not
+    /// where so many make LongRoPE turn all otherwise.
+    pub fn can_go_back(&self, tokens: usize) -> bool {
+        !self.config.is_recurrent() && !self.turns_anew(self.len() + tokens)
+    }
+
     pub fn vocab_size(&self) -> usize {
         self.output.weight.rows()
     }
