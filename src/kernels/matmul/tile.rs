@@ -122,6 +122,7 @@ unsafe fn unpack<L: Lanes, W: Format>(job: &Job, first: usize, chunk: usize, dep
 ///
 /// # Safety
 /// As [`quantized`]; the pointers are those of a group of `T` tokens.
+#[allow(clippy::needless_range_loop)] // tokens and vectors are places in memory too
 #[inline(always)]
 unsafe fn multiply<L: Lanes, W: Format, const T: usize>(
     tile: &Quantized,
@@ -282,6 +283,7 @@ pub unsafe fn widen<L: Lanes>(dtype: TensorType, row: &[u8], start: usize, out: 
 
 /// # Safety
 /// As [`multiply`].
+#[allow(clippy::needless_range_loop)] // tokens and vectors are places in memory too
 #[inline(always)]
 unsafe fn multiply_floats<L: Lanes, const T: usize>(tile: &[f32], depth: usize, x: *const f32, out: *mut f32) {
     let rows = tile_rows::<L>();
