@@ -14,7 +14,7 @@ pub struct Avx512;
 super::compiled!(Avx512, super::attention::x86::Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c");
 
 /// How far ahead of their use weights are asked for: the processor itself asks within a page of 4 KiB only.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 8192;
 
 impl Lanes for Avx512 {
     const LANES: usize = 16;

@@ -2,10 +2,12 @@
 //!
 //! A pass of a decoder is hundreds of short steps, each spread over the threads and awaited: a worker that has nothing
 //! to do waits awake for the next step, then gives way to others, and within half a millisecond sleeps, so that an idle
-//! model burns nothing. Tasks are taken one by one, so that a thread that the system holds up, or that another process
-//! slows, takes fewer; one that does not come at all is not waited for.
+//! model burns nothing. Each thread begins with a part of its own of the tasks, which lie side by side in memory as often
+//! as not, and takes them one by one; then it takes from the others' parts. So a thread that the system holds up, or that
+//! another process slows, does fewer, and one that does not come at all is not waited for.
 
 use std::cell::{Cell, UnsafeCell};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, OnceLock, TryLockError};
@@ -28,8 +30,8 @@ struct Pool {
     /// One step at a time.
     turn: Mutex<()>,
     state: Padded<AtomicU64>,
-    /// The next task that nobody has taken.
-    next: Padded<AtomicUsize>,
+    /// The next task of each thread's part that nobody has taken.
+    next: Box<[Padded<AtomicUsize>]>,
     /// What is read only by workers that have joined an open step.
     step: UnsafeCell<(*const Task<'static>, usize)>,
     panicked: AtomicBool,
@@ -142,7 +144,7 @@ impl Pool {
             threads: threads(),
             turn: Mutex::new(()),
             state: Padded(AtomicU64::new(0)),
-            next: Padded(AtomicUsize::new(0)),
+            next: (0..threads()).map(|_| Padded(AtomicUsize::new(0))).collect(),
             step: UnsafeCell::new((std::ptr::from_ref::<Task<'static>>(&|_| ()), 0)),
             panicked: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
@@ -152,7 +154,7 @@ impl Pool {
         for index in 1..pool.threads {
             let worker = std::thread::Builder::new().name(format!("kernels {index}"));
             // Fewer threads than asked for are slower, not wrong.
-            let _ = worker.spawn(move || pool.work());
+            let _ = worker.spawn(move || pool.work(index));
         }
         pool
     }
@@ -164,7 +166,9 @@ impl Pool {
             let task = std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task);
             *self.step.get() = (task, tasks);
         }
-        self.next.0.store(0, Ordering::Relaxed);
+        for (thread, next) in self.next.iter().enumerate() {
+            next.0.store(self.part(thread, tasks).start, Ordering::Relaxed);
+        }
         // SeqCst: either a worker that is about to sleep sees the step, or its mark among the sleepers is seen below.
         let before = self.state.0.load(Ordering::Relaxed);
         self.state.0.store(((before & !OPEN) + STEP) | OPEN, Ordering::SeqCst);
@@ -173,10 +177,10 @@ impl Pool {
             self.wake.notify_all();
         }
         INSIDE.set(true);
-        let result = catch_unwind(AssertUnwindSafe(|| self.take_tasks(task, tasks)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.take_tasks(0, task, tasks)));
         INSIDE.set(false);
         if result.is_err() {
-            self.next.0.store(tasks, Ordering::Relaxed);
+            self.next.iter().for_each(|next| next.0.store(tasks, Ordering::Relaxed));
         }
         self.state.0.fetch_and(!OPEN, Ordering::AcqRel);
         let mut waiting = Waiting::new();
@@ -189,18 +193,26 @@ impl Pool {
         assert!(!self.panicked.swap(false, Ordering::Relaxed), "a kernel's task panicked");
     }
 
-    fn take_tasks(&self, task: &Task, tasks: usize) {
-        loop {
-            let index = self.next.0.fetch_add(1, Ordering::Relaxed);
-            if index >= tasks {
-                return;
+    /// The tasks that a thread begins with.
+    fn part(&self, thread: usize, tasks: usize) -> Range<usize> {
+        tasks * thread / self.threads..tasks * (thread + 1) / self.threads
+    }
+
+    fn take_tasks(&self, thread: usize, task: &Task, tasks: usize) {
+        for of in (thread..self.threads).chain(0..thread) {
+            let end = self.part(of, tasks).end;
+            loop {
+                let index = self.next[of].0.fetch_add(1, Ordering::Relaxed);
+                if index >= end {
+                    break;
+                }
+                task(index);
             }
-            task(index);
         }
     }
 
     /// A worker's life.
-    fn work(&self) {
+    fn work(&self, thread: usize) {
         INSIDE.set(true);
         let mut done = 0;
         loop {
@@ -210,7 +222,7 @@ impl Pool {
                 let (task, tasks) = *self.step.get();
                 (&*task, tasks)
             };
-            if catch_unwind(AssertUnwindSafe(|| self.take_tasks(task, tasks))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| self.take_tasks(thread, task, tasks))).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
             self.state.0.fetch_sub(1, Ordering::Release);

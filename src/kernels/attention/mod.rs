@@ -25,6 +25,7 @@ pub use simd::LANES;
 pub use store::Store;
 
 use super::cpu::Isa;
+use super::matmul::FEW;
 use super::pool::{self, Shared};
 use tile::{BLOCK, Job, Scratch};
 
@@ -34,10 +35,9 @@ const GROUP: usize = 32;
 const TILE_ROWS: usize = 96;
 const WIDE_TILE_ROWS: usize = 48;
 const WIDE: usize = 512;
-/// With few tokens there are about so many tasks, each of at least so many positions. What a task is does not depend on
-/// the number of threads, and so no result does.
-const TASKS: usize = 64;
-const CHUNK: usize = 2 * BLOCK;
+/// Of few tokens, tasks are so many positions each, counted from the first of all: what a token finds depends neither on the
+/// tokens beside it nor on the number of threads.
+pub const CHUNK: usize = 2 * BLOCK;
 /// So few multiplications are done sooner than other threads have come.
 const ALONE: usize = 1 << 17;
 
@@ -140,13 +140,12 @@ impl Store {
         }
         let group = heads / kv_heads;
         let rows = if k_dim + v_dim > WIDE { WIDE_TILE_ROWS } else { TILE_ROWS };
-        let tile = (rows / group).max(1);
-        let tiles = tokens.div_ceil(tile);
-        let (start, end) = (params.first_seen(past + 1) / LANES * LANES, past + tokens);
-        let chunk = match tiles {
-            1 => ((end - start) * kv_heads).div_ceil(TASKS).next_multiple_of(BLOCK).max(CHUNK),
-            _ => end,
+        let end = past + tokens;
+        let (tile, start, chunk) = match tokens <= FEW {
+            true => (tokens, params.first_seen(past + 1) / CHUNK * CHUNK, CHUNK),
+            false => ((rows / group).max(1), params.first_seen(past + 1) / LANES * LANES, end),
         };
+        let tiles = tokens.div_ceil(tile);
         let chunks = (end - start).div_ceil(chunk);
         let job = |index: usize| {
             // The last tiles see the most positions: they come first.

@@ -15,7 +15,7 @@ pub mod tile;
 
 use std::cell::RefCell;
 
-pub use input::Input;
+pub use input::{FEW, Input};
 
 use self::format::with_format;
 use super::pool::{self, Shared};

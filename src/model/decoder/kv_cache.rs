@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::kernels::attention::{KvType, LANES, Params, Shape, Store};
+use crate::kernels::attention::{CHUNK, KvType, Params, Shape, Store};
 use crate::kernels::cpu::Isa;
 
 const FIRST_CAPACITY: usize = 256;
@@ -70,8 +70,8 @@ impl LayerCache {
             bail!("keys and values of another shape");
         }
         if end - self.first > store.capacity() {
-            // Whole blocks are moved.
-            let first = seen_from.saturating_sub(SLACK).saturating_sub(self.first) / LANES * LANES + self.first;
+            // Whole chunks are moved, so that what attention adds up together stays together.
+            let first = seen_from.saturating_sub(SLACK).saturating_sub(self.first) / CHUNK * CHUNK + self.first;
             // In rolling, room for as many again as are kept, so that each row is moved about once.
             let rolled = if first > 0 { at - first } else { 0 };
             let capacity = (end - first + rolled).next_power_of_two().max(FIRST_CAPACITY);
