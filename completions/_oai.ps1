@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
+            [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -110,8 +111,11 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'At most N tokens of answer')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens that prompt and answer may have together [default: what the model was trained for]')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
             [CompletionResult]::new('--think', '--think', [CompletionResultType]::ParameterName, 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]')
             [CompletionResult]::new('--reasoning-effort', '--reasoning-effort', [CompletionResultType]::ParameterName, 'How long a model thinks that lets itself be told: low, medium or high')
+            [CompletionResult]::new('--speculate', '--speculate', [CompletionResultType]::ParameterName, 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]')
+            [CompletionResult]::new('--draft', '--draft', [CompletionResultType]::ParameterName, 'A smaller model with the same vocabulary that guesses')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object instead of text')
             [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Send the prompt as it is, without the chat template')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times on standard error')
@@ -139,8 +143,11 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'At most N tokens of answer')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens that prompt and answer may have together [default: what the model was trained for]')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
             [CompletionResult]::new('--think', '--think', [CompletionResultType]::ParameterName, 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]')
             [CompletionResult]::new('--reasoning-effort', '--reasoning-effort', [CompletionResultType]::ParameterName, 'How long a model thinks that lets itself be told: low, medium or high')
+            [CompletionResult]::new('--speculate', '--speculate', [CompletionResultType]::ParameterName, 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]')
+            [CompletionResult]::new('--draft', '--draft', [CompletionResultType]::ParameterName, 'A smaller model with the same vocabulary that guesses')
             [CompletionResult]::new('--plain', '--plain', [CompletionResultType]::ParameterName, 'Line by line, for simple terminals (there is no other way yet)')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times after each answer')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -187,8 +194,27 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The text, exactly as it is; without it, standard input')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens in a chunk [default: 512, or what the model was trained for if that is less]')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
             [CompletionResult]::new('--whole', '--whole', [CompletionResultType]::ParameterName, 'Score all of the text but its first token, over one window')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;bench' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Tokens of a prefill test, or several numbers with commas; 0 is no such test')
+            [CompletionResult]::new('--n-prompt', '--n-prompt', [CompletionResultType]::ParameterName, 'Tokens of a prefill test, or several numbers with commas; 0 is no such test')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Tokens of a decode test, or several; 0 is no such test')
+            [CompletionResult]::new('--n-gen', '--n-gen', [CompletionResultType]::ParameterName, 'Tokens of a decode test, or several; 0 is no such test')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Tokens in the cache before a test, or several')
+            [CompletionResult]::new('--n-depth', '--n-depth', [CompletionResultType]::ParameterName, 'Tokens in the cache before a test, or several')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'How often each test is run')
+            [CompletionResult]::new('--repetitions', '--repetitions', [CompletionResultType]::ParameterName, 'How often each test is run')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array, an object a test')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -248,6 +274,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
+            [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -280,6 +307,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;help;perplexity' {
+            break
+        }
+        'oai;help;bench' {
             break
         }
         'oai;help;tune' {

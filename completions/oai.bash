@@ -19,6 +19,9 @@ _oai() {
             oai,ask)
                 cmd="oai__subcmd__ask"
                 ;;
+            oai,bench)
+                cmd="oai__subcmd__bench"
+                ;;
             oai,chat)
                 cmd="oai__subcmd__chat"
                 ;;
@@ -63,6 +66,9 @@ _oai() {
                 ;;
             oai__subcmd__help,ask)
                 cmd="oai__subcmd__help__subcmd__ask"
+                ;;
+            oai__subcmd__help,bench)
+                cmd="oai__subcmd__help__subcmd__bench"
                 ;;
             oai__subcmd__help,chat)
                 cmd="oai__subcmd__help__subcmd__chat"
@@ -110,7 +116,7 @@ _oai() {
 
     case "${cmd}" in
         oai)
-            opts="-h -V --help --version pull list ls show rm ask chat tokenize embed perplexity tune config completions man help"
+            opts="-h -V --help --version pull list ls show rm ask chat tokenize embed perplexity bench tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,7 +130,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__ask)
-            opts="-m -f -s -t -n -h -V --model --file --system --json --raw --stats --logprobs --tools --documents --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --think --reasoning-effort --help --version"
+            opts="-m -f -s -t -n -h -V --model --file --system --json --raw --stats --logprobs --tools --documents --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --kv-type --think --reasoning-effort --speculate --draft --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -222,12 +228,78 @@ _oai() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --kv-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --think)
                     COMPREPLY=($(compgen -W "show hide off" -- "${cur}"))
                     return 0
                     ;;
                 --reasoning-effort)
                     COMPREPLY=($(compgen -W "low medium high" -- "${cur}"))
+                    return 0
+                    ;;
+                --speculate)
+                    COMPREPLY=($(compgen -W "auto off" -- "${cur}"))
+                    return 0
+                    ;;
+                --draft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__bench)
+            opts="-p -n -d -r -h -V --n-prompt --n-gen --n-depth --repetitions --json --threads --kv-type --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --n-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --n-gen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --n-depth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repetitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kv-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -238,7 +310,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__chat)
-            opts="-s -t -n -h -V --system --load --plain --stats --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --think --reasoning-effort --help --version"
+            opts="-s -t -n -h -V --system --load --plain --stats --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --kv-type --think --reasoning-effort --speculate --draft --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,12 +384,24 @@ _oai() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --kv-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --think)
                     COMPREPLY=($(compgen -W "show hide off" -- "${cur}"))
                     return 0
                     ;;
                 --reasoning-effort)
                     COMPREPLY=($(compgen -W "low medium high" -- "${cur}"))
+                    return 0
+                    ;;
+                --speculate)
+                    COMPREPLY=($(compgen -W "auto off" -- "${cur}"))
+                    return 0
+                    ;;
+                --draft)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -398,7 +482,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__help)
-            opts="pull list show rm ask chat tokenize embed perplexity tune config completions man help"
+            opts="pull list show rm ask chat tokenize embed perplexity bench tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -412,6 +496,20 @@ _oai() {
             return 0
             ;;
         oai__subcmd__help__subcmd__ask)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__bench)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -640,7 +738,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__perplexity)
-            opts="-f -h -V --file --context --whole --json --threads --help --version"
+            opts="-f -h -V --file --context --whole --json --threads --kv-type --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -659,6 +757,10 @@ _oai() {
                     return 0
                     ;;
                 --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kv-type)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -32,6 +32,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
             cand perplexity 'Measure how well a model foresees a text'
+            cand bench 'Measure how fast a model is'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
             cand completions 'Print a completion script for a shell'
@@ -101,8 +102,11 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --max-tokens 'At most N tokens of answer'
             cand --context 'Tokens that prompt and answer may have together [default: what the model was trained for]'
             cand --threads 'Processor threads [default: all that this process may use]'
+            cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
             cand --think 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]'
             cand --reasoning-effort 'How long a model thinks that lets itself be told: low, medium or high'
+            cand --speculate 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]'
+            cand --draft 'A smaller model with the same vocabulary that guesses'
             cand --json 'Print one JSON object instead of text'
             cand --raw 'Send the prompt as it is, without the chat template'
             cand --stats 'Print speeds and times on standard error'
@@ -129,8 +133,11 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --max-tokens 'At most N tokens of answer'
             cand --context 'Tokens that prompt and answer may have together [default: what the model was trained for]'
             cand --threads 'Processor threads [default: all that this process may use]'
+            cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
             cand --think 'What becomes of a model''s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]'
             cand --reasoning-effort 'How long a model thinks that lets itself be told: low, medium or high'
+            cand --speculate 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]'
+            cand --draft 'A smaller model with the same vocabulary that guesses'
             cand --plain 'Line by line, for simple terminals (there is no other way yet)'
             cand --stats 'Print speeds and times after each answer'
             cand -h 'Print help'
@@ -174,8 +181,26 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --file 'The text, exactly as it is; without it, standard input'
             cand --context 'Tokens in a chunk [default: 512, or what the model was trained for if that is less]'
             cand --threads 'Processor threads [default: all that this process may use]'
+            cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
             cand --whole 'Score all of the text but its first token, over one window'
             cand --json 'Print a JSON object'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;bench'= {
+            cand -p 'Tokens of a prefill test, or several numbers with commas; 0 is no such test'
+            cand --n-prompt 'Tokens of a prefill test, or several numbers with commas; 0 is no such test'
+            cand -n 'Tokens of a decode test, or several; 0 is no such test'
+            cand --n-gen 'Tokens of a decode test, or several; 0 is no such test'
+            cand -d 'Tokens in the cache before a test, or several'
+            cand --n-depth 'Tokens in the cache before a test, or several'
+            cand -r 'How often each test is run'
+            cand --repetitions 'How often each test is run'
+            cand --threads 'Processor threads [default: all that this process may use]'
+            cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
+            cand --json 'Print a JSON array, an object a test'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -230,6 +255,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
             cand perplexity 'Measure how well a model foresees a text'
+            cand bench 'Measure how fast a model is'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
             cand completions 'Print a completion script for a shell'
@@ -253,6 +279,8 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;help;embed'= {
         }
         &'oai;help;perplexity'= {
+        }
+        &'oai;help;bench'= {
         }
         &'oai;help;tune'= {
         }

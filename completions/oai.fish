@@ -36,6 +36,7 @@ complete -c oai -n "__fish_oai_needs_command" -f -a "chat" -d 'Talk with a model
 complete -c oai -n "__fish_oai_needs_command" -f -a "tokenize" -d 'Show the tokens of a text'
 complete -c oai -n "__fish_oai_needs_command" -f -a "embed" -d 'Turn texts into vectors'
 complete -c oai -n "__fish_oai_needs_command" -f -a "perplexity" -d 'Measure how well a model foresees a text'
+complete -c oai -n "__fish_oai_needs_command" -f -a "bench" -d 'Measure how fast a model is'
 complete -c oai -n "__fish_oai_needs_command" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
 complete -c oai -n "__fish_oai_needs_command" -f -a "config" -d 'Show the effective settings and where each came from'
 complete -c oai -n "__fish_oai_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -77,12 +78,16 @@ complete -c oai -n "__fish_oai_using_subcommand ask" -l stop -d 'End the answer 
 complete -c oai -n "__fish_oai_using_subcommand ask" -s n -l max-tokens -d 'At most N tokens of answer' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l context -d 'Tokens that prompt and answer may have together [default: what the model was trained for]' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand ask" -l kv-type -d 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l think -d 'What becomes of a model\'s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]' -r -f -a "show\t''
 hide\t''
 off\t''"
 complete -c oai -n "__fish_oai_using_subcommand ask" -l reasoning-effort -d 'How long a model thinks that lets itself be told: low, medium or high' -r -f -a "low\t''
 medium\t''
 high\t''"
+complete -c oai -n "__fish_oai_using_subcommand ask" -l speculate -d 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]' -r -f -a "auto\t''
+off\t''"
+complete -c oai -n "__fish_oai_using_subcommand ask" -l draft -d 'A smaller model with the same vocabulary that guesses' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -l json -d 'Print one JSON object instead of text'
 complete -c oai -n "__fish_oai_using_subcommand ask" -l raw -d 'Send the prompt as it is, without the chat template'
 complete -c oai -n "__fish_oai_using_subcommand ask" -l stats -d 'Print speeds and times on standard error'
@@ -102,12 +107,16 @@ complete -c oai -n "__fish_oai_using_subcommand chat" -l stop -d 'End the answer
 complete -c oai -n "__fish_oai_using_subcommand chat" -s n -l max-tokens -d 'At most N tokens of answer' -r
 complete -c oai -n "__fish_oai_using_subcommand chat" -l context -d 'Tokens that prompt and answer may have together [default: what the model was trained for]' -r
 complete -c oai -n "__fish_oai_using_subcommand chat" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand chat" -l kv-type -d 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]' -r
 complete -c oai -n "__fish_oai_using_subcommand chat" -l think -d 'What becomes of a model\'s thoughts: shown, hidden, or off, which asks it for none [default: shown dim on a terminal, hidden in a pipe]' -r -f -a "show\t''
 hide\t''
 off\t''"
 complete -c oai -n "__fish_oai_using_subcommand chat" -l reasoning-effort -d 'How long a model thinks that lets itself be told: low, medium or high' -r -f -a "low\t''
 medium\t''
 high\t''"
+complete -c oai -n "__fish_oai_using_subcommand chat" -l speculate -d 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]' -r -f -a "auto\t''
+off\t''"
+complete -c oai -n "__fish_oai_using_subcommand chat" -l draft -d 'A smaller model with the same vocabulary that guesses' -r
 complete -c oai -n "__fish_oai_using_subcommand chat" -l plain -d 'Line by line, for simple terminals (there is no other way yet)'
 complete -c oai -n "__fish_oai_using_subcommand chat" -l stats -d 'Print speeds and times after each answer'
 complete -c oai -n "__fish_oai_using_subcommand chat" -s h -l help -d 'Print help'
@@ -134,10 +143,20 @@ complete -c oai -n "__fish_oai_using_subcommand embed" -s V -l version -d 'Print
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -s f -l file -d 'The text, exactly as it is; without it, standard input' -r -F
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -l context -d 'Tokens in a chunk [default: 512, or what the model was trained for if that is less]' -r
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -l kv-type -d 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]' -r
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -l whole -d 'Score all of the text but its first token, over one window'
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -l json -d 'Print a JSON object'
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand bench" -s p -l n-prompt -d 'Tokens of a prefill test, or several numbers with commas; 0 is no such test' -r
+complete -c oai -n "__fish_oai_using_subcommand bench" -s n -l n-gen -d 'Tokens of a decode test, or several; 0 is no such test' -r
+complete -c oai -n "__fish_oai_using_subcommand bench" -s d -l n-depth -d 'Tokens in the cache before a test, or several' -r
+complete -c oai -n "__fish_oai_using_subcommand bench" -s r -l repetitions -d 'How often each test is run' -r
+complete -c oai -n "__fish_oai_using_subcommand bench" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand bench" -l kv-type -d 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]' -r
+complete -c oai -n "__fish_oai_using_subcommand bench" -l json -d 'Print a JSON array, an object a test'
+complete -c oai -n "__fish_oai_using_subcommand bench" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand bench" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand tune" -l from-scratch -d 'Start from random weights, with a corpus: a .toml file or a folder of them' -r -F
 complete -c oai -n "__fish_oai_using_subcommand tune" -s o -l output -d 'The GGUF file to write' -r -F
 complete -c oai -n "__fish_oai_using_subcommand tune" -l name -d 'The name that the file carries' -r
@@ -160,17 +179,18 @@ complete -c oai -n "__fish_oai_using_subcommand completions" -s V -l version -d 
 complete -c oai -n "__fish_oai_using_subcommand man" -l out -d 'Write all pages into a folder' -r -F
 complete -c oai -n "__fish_oai_using_subcommand man" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand man" -s V -l version -d 'Print version'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "pull" -d 'Download a model from the Hugging Face hub'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "list" -d 'List the models on this machine'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "show" -d 'Show what a model is'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "rm" -d 'Delete models from this machine'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "ask" -d 'Ask a question and print the answer'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "chat" -d 'Talk with a model'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "tokenize" -d 'Show the tokens of a text'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "embed" -d 'Turn texts into vectors'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "perplexity" -d 'Measure how well a model foresees a text'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "config" -d 'Show the effective settings and where each came from'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "man" -d 'Print a man page'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity tune config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "pull" -d 'Download a model from the Hugging Face hub'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "list" -d 'List the models on this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "show" -d 'Show what a model is'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "rm" -d 'Delete models from this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "ask" -d 'Ask a question and print the answer'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "chat" -d 'Talk with a model'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "tokenize" -d 'Show the tokens of a text'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "embed" -d 'Turn texts into vectors'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "perplexity" -d 'Measure how well a model foresees a text'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "bench" -d 'Measure how fast a model is'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "config" -d 'Show the effective settings and where each came from'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "man" -d 'Print a man page'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
