@@ -19,6 +19,9 @@ pub enum Isa {
     /// NEON with products of bytes (dotprod).
     #[cfg(target_arch = "aarch64")]
     NeonDot,
+    /// Besides, products of small matrices of bytes (i8mm).
+    #[cfg(target_arch = "aarch64")]
+    NeonI8mm,
 }
 
 impl Isa {
@@ -44,6 +47,9 @@ impl Isa {
         #[cfg(target_arch = "aarch64")]
         if std::arch::is_aarch64_feature_detected!("dotprod") {
             available.push(Isa::NeonDot);
+            if std::arch::is_aarch64_feature_detected!("i8mm") {
+                available.push(Isa::NeonI8mm);
+            }
         }
         available
     }
@@ -65,6 +71,8 @@ impl Isa {
             Isa::Avx512Vnni => "AVX-512-VNNI",
             #[cfg(target_arch = "aarch64")]
             Isa::NeonDot => "NEON dotprod",
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonI8mm => "NEON i8mm",
         }
     }
 }

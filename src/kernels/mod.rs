@@ -18,6 +18,12 @@ mod iq;
 mod iq_points;
 mod matmul;
 mod mxfp4;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_i8mm;
+#[cfg(target_arch = "aarch64")]
+mod neon_rows;
 pub mod pool;
 mod portable;
 mod read;
@@ -111,7 +117,10 @@ macro_rules! by_isa {
             $crate::kernels::cpu::Isa::Avx512Vnni => unsafe { $crate::kernels::avx512::$($call)+ },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: see above.
-            $crate::kernels::cpu::Isa::NeonDot => unsafe { $crate::kernels::portable::$($call)+ },
+            $crate::kernels::cpu::Isa::NeonDot => unsafe { $crate::kernels::neon::$($call)+ },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: see above.
+            $crate::kernels::cpu::Isa::NeonI8mm => unsafe { $crate::kernels::neon_i8mm::$($call)+ },
         }
     };
 }

@@ -8,6 +8,8 @@
 //! <https://crfm.stanford.edu/2023/10/12/flashdecoding.html>).
 
 pub(super) mod math;
+#[cfg(target_arch = "aarch64")]
+pub(super) mod neon;
 mod product;
 pub(super) mod simd;
 mod store;

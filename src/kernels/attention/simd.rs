@@ -87,7 +87,9 @@ pub fn attend(job: &Job, scratch: &mut Scratch, isa: Isa) {
             Isa::Avx512Vnni => super::x86::Avx512::attend(job, scratch),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 | Isa::AvxVnni => super::x86::Avx2::attend(job, scratch),
-            _ => Portable::attend(job, scratch),
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDot | Isa::NeonI8mm => super::neon::Neon::attend(job, scratch),
+            Isa::Portable => Portable::attend(job, scratch),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::format::{CHUNK, Format, Unpacked, half};
 use super::input::Row;
+use super::tile::VECTORS;
 
 /// Vectors of one set of instructions. The products are written once, over these, and compiled for each set.
 ///
@@ -11,6 +12,8 @@ use super::input::Row;
 pub trait Lanes: Copy {
     /// Elements of 32 bits in a vector.
     const LANES: usize;
+    /// Whether [`dot`](Self::dot) takes 128 off each wide byte: it multiplies signed bytes alone.
+    const SIGNED: bool = false;
     type I: Copy;
     type F: Copy;
 
@@ -43,6 +46,19 @@ pub trait Lanes: Copy {
                 unsafe { *to.add(column * to_row + row) = *from.add(row * from_row + column) };
             }
         }
+    }
+
+    /// As [`dot_tile`].
+    #[inline(always)]
+    unsafe fn dot_tile<const T: usize>(
+        wide: bool,
+        words: usize,
+        weights: *const u8,
+        x: *const i32,
+        sums: &mut [[Self::I; T]; VECTORS],
+    ) {
+        // SAFETY: by the caller.
+        unsafe { dot_tile::<Self, T>(wide, words, weights, x, sums) }
     }
 
     /// The products of the quantized row `weights` with the quantized `x` of `T` tokens, of the same columns. What a token
@@ -78,6 +94,40 @@ pub trait Lanes: Copy {
     }
 }
 
+/// What quants of the format stand for zero, as [`Lanes::dot`] takes them.
+pub const fn zero<L: Lanes, W: Format>() -> i32 {
+    if W::WIDE && L::SIGNED { 0 } else { W::ZERO }
+}
+
+/// Adds to `sums` the products of an even number of words of the rows of a tile, `[words][VECTORS][LANES]`, with those of
+/// `T` tokens, `[words][T]`.
+///
+/// # Safety
+/// As [`Lanes`].
+#[allow(clippy::needless_range_loop)] // a token is a place in memory too
+#[inline(always)]
+pub unsafe fn dot_tile<L: Lanes, const T: usize>(
+    wide: bool,
+    words: usize,
+    weights: *const u8,
+    x: *const i32,
+    sums: &mut [[L::I; T]; VECTORS],
+) {
+    for word in 0..words {
+        // SAFETY: by the caller.
+        unsafe {
+            let at = weights.add(word * VECTORS * 4 * L::LANES);
+            let weights: [L::I; VECTORS] = [L::load_bytes(at), L::load_bytes(at.add(4 * L::LANES))];
+            for token in 0..T {
+                let x = L::splat_i32(x.add(word * T + token).read_unaligned());
+                for vector in 0..VECTORS {
+                    sums[vector][token] = L::dot(wide, sums[vector][token], weights[vector], x);
+                }
+            }
+        }
+    }
+}
+
 /// [`Lanes::dot_row`], through the unpacked form of a chunk at a time.
 ///
 /// # Safety
@@ -102,7 +152,8 @@ pub unsafe fn dot_unpacked<L: Lanes, W: Format, const T: usize>(weights: &[u8], 
                 let mut lane_scales = [0f32; CHUNK / 4];
                 for part in 0..depth / W::SUB {
                     let scale = scales[part * W::SUB / of_scale];
-                    let less = if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * W::ZERO as f32 };
+                    let less =
+                        if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * zero::<L, W>() as f32 };
                     let mut sum = 0i32;
                     for i in 0..W::SUB / 16 {
                         sum += i32::from(sums[part * W::SUB / 16 + i]);

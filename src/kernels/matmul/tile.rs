@@ -9,7 +9,7 @@
 
 use super::format::{CHUNK, Format, Unpacked};
 use super::input::groups;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, zero};
 use super::{Job, Scratch};
 use crate::kernels::rows::dequantize_rows;
 use crate::tensor_type::TensorType;
@@ -125,6 +125,7 @@ unsafe fn unpack<L: Lanes, W: Format>(job: &Job, first: usize, chunk: usize, dep
 ///
 /// # Safety
 /// As [`quantized`]; the pointers are those of a group of `T` tokens.
+#[allow(clippy::needless_range_loop)] // tokens and vectors are places in memory too
 #[inline(always)]
 unsafe fn multiply<L: Lanes, W: Format, const T: usize>(
     tile: &Quantized,
@@ -148,24 +149,17 @@ unsafe fn multiply<L: Lanes, W: Format, const T: usize>(
                 }
             }
             let mut sums = [[L::splat_i32(0); T]; VECTORS];
-            if W::ZERO != 0 {
+            if zero::<L, W>() != 0 {
                 for token in 0..T {
-                    let start = L::splat_i32(-W::ZERO * x_sum[token]);
+                    let start = L::splat_i32(-zero::<L, W>() * x_sum[token]);
                     for sums in &mut sums {
                         sums[token] = start;
                     }
                 }
             }
-            for word in part * W::SUB / 4..(part + 1) * W::SUB / 4 {
-                let at = tile.quants.as_ptr().add(word * rows).cast::<u8>();
-                let weights: [L::I; VECTORS] = [L::load_bytes(at), L::load_bytes(at.add(4 * L::LANES))];
-                for token in 0..T {
-                    let x = L::splat_i32(words.add(word * T + token).read_unaligned());
-                    for vector in 0..VECTORS {
-                        sums[vector][token] = L::dot(W::WIDE, sums[vector][token], weights[vector], x);
-                    }
-                }
-            }
+            let word = part * W::SUB / 4;
+            let weights = tile.quants.as_ptr().add(word * rows).cast();
+            L::dot_tile(W::WIDE, W::SUB / 4, weights, words.add(word * T), &mut sums);
             for vector in 0..VECTORS {
                 let at = part * rows + vector * L::LANES;
                 let scale = L::load(tile.scales.as_ptr().add(at));
@@ -292,6 +286,7 @@ pub unsafe fn widen<L: Lanes>(dtype: TensorType, row: &[u8], start: usize, out: 
 
 /// # Safety
 /// As [`multiply`].
+#[allow(clippy::needless_range_loop)] // tokens and vectors are places in memory too
 #[inline(always)]
 unsafe fn multiply_floats<L: Lanes, const T: usize>(tile: &[f32], depth: usize, x: *const f32, out: *mut f32) {
     let rows = tile_rows::<L>();
