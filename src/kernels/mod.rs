@@ -1,7 +1,9 @@
 //! CPU kernels over weights where they lie in their file: no second copy in memory.
 //!
-//! The only `unsafe` in the tree beside the memory map. A file a family of element types; candle
-//! knows some of them, the others are ours.
+//! The only `unsafe` in the tree beside the memory map. Products ([`matmul`]), attention and what is done to each element
+//! are written once over vectors, and compiled for each set of instructions ([`cpu`]), of which the processor's best is
+//! chosen at run time; `avx512`, `avx2`, `avx_vnni`, `neon`, `neon_i8mm` and `portable` hold what differs. Types of elements
+//! are a file a family. All of it runs on the threads of [`pool`].
 
 pub mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -129,16 +131,4 @@ use by_isa;
 /// Whether the kernels can compute with this type.
 pub fn supports(dtype: TensorType) -> bool {
     rows::decoder(dtype).is_some()
-}
-
-/// The blocks that `bytes` hold.
-///
-/// # Panics
-/// If `bytes` is not aligned for `T` or does not divide into blocks: the readers check both.
-fn blocks<T: candle_core::quantized::k_quants::GgmlType>(bytes: &[u8]) -> &[T] {
-    // SAFETY: the block types are `repr(C)` structures of integers and f16 without padding, for
-    // which every bit pattern is valid; `align_to` itself checks alignment and length.
-    let (before, blocks, after) = unsafe { bytes.align_to::<T>() };
-    assert!(before.is_empty() && after.is_empty(), "misaligned quantized weights");
-    blocks
 }

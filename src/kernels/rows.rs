@@ -1,10 +1,10 @@
 //! Rows of a matrix as f32.
 
-use candle_core::quantized::k_quants::{self as k, GgmlType};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use super::{blocks, codes, iq, mxfp4, ternary};
+use super::matmul::format::{self, Format};
+use super::{codes, iq, mxfp4, ternary};
 use crate::tensor_type::TensorType;
 
 /// Writes whole rows as f32; the second argument holds as many elements as the first encodes.
@@ -26,16 +26,16 @@ pub(super) fn decoder(dtype: TensorType) -> Option<Decoder> {
         F32 => floats,
         F16 => |bytes, out| halves::<f16>(bytes, out, |part, out| part.convert_to_f32_slice(out)),
         BF16 => |bytes, out| halves::<bf16>(bytes, out, |part, out| part.convert_to_f32_slice(out)),
-        Q4_0 => of_candle::<k::BlockQ4_0>,
-        Q4_1 => of_candle::<k::BlockQ4_1>,
-        Q5_0 => of_candle::<k::BlockQ5_0>,
-        Q5_1 => of_candle::<k::BlockQ5_1>,
-        Q8_0 => of_candle::<k::BlockQ8_0>,
-        Q2K => of_candle::<k::BlockQ2K>,
-        Q3K => of_candle::<k::BlockQ3K>,
-        Q4K => of_candle::<k::BlockQ4K>,
-        Q5K => of_candle::<k::BlockQ5K>,
-        Q6K => of_candle::<k::BlockQ6K>,
+        Q4_0 => unpacked::<format::Q4_0>,
+        Q4_1 => unpacked::<format::Q4_1>,
+        Q5_0 => unpacked::<format::Q5_0>,
+        Q5_1 => unpacked::<format::Q5_1>,
+        Q8_0 => unpacked::<format::Q8_0>,
+        Q2K => unpacked::<format::Q2K>,
+        Q3K => unpacked::<format::Q3K>,
+        Q4K => unpacked::<format::Q4K>,
+        Q5K => unpacked::<format::Q5K>,
+        Q6K => unpacked::<format::Q6K>,
         IQ4_NL => |bytes, out| each(bytes, out, iq::iq4_nl),
         IQ4_XS => |bytes, out| each(bytes, out, iq::iq4_xs),
         IQ3_XXS => |bytes, out| each(bytes, out, iq::iq3_xxs),
@@ -57,8 +57,18 @@ pub(super) fn decoder(dtype: TensorType) -> Option<Decoder> {
     })
 }
 
-fn of_candle<Block: GgmlType>(bytes: &[u8], out: &mut [f32]) {
-    Block::to_float(blocks::<Block>(bytes), out);
+/// Block after block, by the way from quants to elements that products take too.
+fn unpacked<W: Format>(bytes: &[u8], out: &mut [f32]) {
+    let (mut quants, mut scales, mut mins) = ([0u8; 256], [0f32; 16], [0f32; 16]);
+    for (block, out) in bytes.chunks_exact(W::BYTES).zip(out.chunks_exact_mut(W::ELEMENTS)) {
+        W::unpack(block, &mut quants, &mut scales, &mut mins);
+        for (sub, out) in out.chunks_exact_mut(W::SUB).enumerate() {
+            for (value, quant) in out.iter_mut().zip(&quants[sub * W::SUB..]) {
+                let quant = (i32::from(*quant) - W::ZERO) as f32;
+                *value = if W::MINS { scales[sub] * quant - mins[sub] } else { scales[sub] * quant };
+            }
+        }
+    }
 }
 
 /// Block after block.

@@ -76,7 +76,12 @@ impl Job<'_> {
         let count = rows.min(self.rows - first);
         for (token, sums) in sums.chunks_exact(rows).enumerate() {
             // SAFETY: by the caller.
-            unsafe { self.out.slice(token * self.rows + first, count) }.copy_from_slice(&sums[..count]);
+            let out = unsafe { self.out.slice(token * self.rows + first, count) };
+            match (out.first_chunk_mut::<32>(), sums.first_chunk::<32>()) {
+                // A copy of a size that is known is no call.
+                (Some(out), Some(sums)) if count == 32 => *out = *sums,
+                _ => out.copy_from_slice(&sums[..count]),
+            }
         }
     }
 }

@@ -47,7 +47,10 @@ const QUANTIZED: [(TensorType, GgmlDType); 10] = [
 #[test]
 fn quantized_types_multiply_like_their_dequantized_matrix_with_every_set_of_instructions() {
     for (dtype, of_candle) in QUANTIZED {
-        for (rows, columns) in [(50, 256), (33, 768), (3, 1024)] {
+        for (rows, columns) in [(50, 256), (33, 768), (3, 1024), (33, 96), (5, 160), (2, 32)] {
+            if columns % dtype.block_elements() != 0 {
+                continue;
+            }
             let dense = Tensor::from_vec(ramp(rows * columns, 0.37), (rows, columns), &Device::Cpu).unwrap();
             let quantized = QTensor::quantize(&dense, of_candle).unwrap();
             let bytes = quantized.data().unwrap();

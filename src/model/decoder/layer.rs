@@ -1,6 +1,6 @@
 //! One layer: what mixes tokens, what feeds forward, and how their results are normed and added.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::attention::{Attention, Pass};
 use super::checkpoint::Checkpoint;
@@ -11,11 +11,13 @@ use super::feed_forward::FeedForward;
 use super::kv_cache::LayerCache;
 use super::latent_attention::LatentAttention;
 use super::layer_embedding::LayerEmbedding;
+use super::linear::with_floats;
 use super::mamba::Mamba;
 use super::mamba2::Mamba2;
 use super::norm::Norm;
 use super::rwkv7::TimeMix;
 use super::short_conv::ShortConv;
+use crate::kernels::elementwise;
 use crate::model::Error;
 
 pub struct Layer {
@@ -132,7 +134,7 @@ impl Layer {
         if let Some(mixer) = &self.mixer {
             normed = maybe(&self.attn_norm, x)?;
             let mixed = maybe(&self.post_attn_norm, &mixer.forward(&normed, pass, cache)?)?;
-            out = (out + scaled(mixed)?)?;
+            out = sum(&out, &scaled(mixed)?)?;
         }
         if let Some(feed_forward) = &self.feed_forward {
             let normed = match (self.residual, &self.ffn_norm) {
@@ -141,7 +143,7 @@ impl Layer {
                 (_, norm) => maybe(norm, &out)?,
             };
             let fed = feed_forward.forward(&normed, &out, cache)?;
-            out = (out + scaled(maybe(&self.post_ffn_norm, &fed)?)?)?;
+            out = sum(&out, &scaled(maybe(&self.post_ffn_norm, &fed)?)?)?;
         }
         if let (Some(embedding), Some(vectors)) = (&self.embedding, &pass.layer_vectors) {
             out = (&out + embedding.forward(&out, vectors)?)?;
@@ -151,6 +153,13 @@ impl Layer {
         }
         Ok(out)
     }
+}
+
+/// `a + b`, contiguous both.
+fn sum(a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
+    let mut sum = with_floats(a, <[f32]>::to_vec)?;
+    with_floats(&b.contiguous()?, |b| elementwise::add(&mut sum, b))?;
+    Tensor::from_vec(sum, a.shape(), &Device::Cpu)
 }
 
 /// The family's norm over the hidden state.
