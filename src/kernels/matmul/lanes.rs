@@ -135,44 +135,63 @@ pub unsafe fn dot_tile<L: Lanes, const T: usize>(
 #[inline(always)]
 pub unsafe fn dot_unpacked<L: Lanes, W: Format, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
     let mut unpacked = Unpacked::new();
-    let of_scale = if W::ELEMENTS == CHUNK { CHUNK } else { 32 };
-    // SAFETY: by the caller; pointers stay within `unpacked`, `lane_scales` and the chunk of `x`, which is padded.
+    let parts = CHUNK / W::SUB;
+    // All loops are over whole chunks, whose sizes the compiler knows; what a last one lacks has scales of zero.
+    // SAFETY: by the caller; pointers stay within arrays of a chunk, and `x` is padded to whole chunks.
     unsafe {
-        let mut totals = [L::splat(0.0); T];
-        let mut corrections = [0f32; T];
+        let mut totals = [[L::splat(0.0); 2]; T];
+        let mut corrections = [[0f32; 16]; T];
         for (index, blocks) in weights.chunks(W::CHUNK_BYTES).enumerate() {
-            let depth = blocks.len() / W::BYTES * W::ELEMENTS;
             unpacked.read::<W>(blocks);
+            if blocks.len() < W::CHUNK_BYTES {
+                let depth = blocks.len() / W::BYTES * W::ELEMENTS;
+                unpacked.scales[depth / W::SUB..].fill(0.0);
+                unpacked.mins[depth / W::SUB..].fill(0.0);
+            }
             for token in 0..T {
                 let x = &x[token];
-                let quants = &x.quants[index * CHUNK..(index + 1) * CHUNK];
-                let sums = &x.sums16[index * CHUNK / 16..(index + 1) * CHUNK / 16];
-                let scales = &x.scales[index * CHUNK / of_scale..(index + 1) * CHUNK / of_scale];
-                // Zero beyond `depth`, where both sides hold what they please.
-                let mut lane_scales = [0f32; CHUNK / 4];
-                for part in 0..depth / W::SUB {
-                    let scale = scales[part * W::SUB / of_scale];
-                    let less =
-                        if W::MINS { unpacked.mins[part] } else { unpacked.scales[part] * zero::<L, W>() as f32 };
-                    let mut sum = 0i32;
-                    for i in 0..W::SUB / 16 {
-                        sum += i32::from(sums[part * W::SUB / 16 + i]);
-                    }
-                    corrections[token] += less * scale * sum as f32;
-                    lane_scales[part * W::SUB / 4..(part + 1) * W::SUB / 4].fill(unpacked.scales[part] * scale);
+                let quants = x.quants.as_ptr().add(index * CHUNK).cast::<u8>();
+                let sums16 = x.sums16.as_ptr().add(index * CHUNK / 16).cast::<[i16; 16]>().read();
+                let mut scales = [0f32; 16];
+                let mut sums = [0f32; 16];
+                for part in 0..parts {
+                    let scale = match W::ELEMENTS == CHUNK {
+                        true => *x.scales.as_ptr().add(index),
+                        false => *x.scales.as_ptr().add(index * CHUNK / 32 + part),
+                    };
+                    let sum = match W::SUB {
+                        16 => i32::from(sums16[part]),
+                        _ => i32::from(sums16[2 * part]) + i32::from(sums16[2 * part + 1]),
+                    };
+                    scales[part] = unpacked.scales[part] * scale;
+                    sums[part] = sum as f32 * scale;
                 }
-                for at in (0..depth).step_by(4 * L::LANES) {
-                    let q = L::load_bytes(unpacked.quants.as_ptr().add(at));
-                    let y = L::load_bytes(quants.as_ptr().add(at).cast());
-                    let product = L::dot(W::WIDE, L::splat_i32(0), q, y);
-                    totals[token] =
-                        L::mul_add(L::to_f32(product), L::load(lane_scales.as_ptr().add(at / 4)), totals[token]);
+                for part in 0..parts {
+                    let less = match W::MINS {
+                        true => unpacked.mins[part],
+                        false => unpacked.scales[part] * zero::<L, W>() as f32,
+                    };
+                    corrections[token][part] += less * sums[part];
+                }
+                let mut lane_scales = [0f32; CHUNK / 4];
+                for part in 0..parts {
+                    for lane in 0..W::SUB / 4 {
+                        lane_scales[part * W::SUB / 4 + lane] = scales[part];
+                    }
+                }
+                for step in 0..CHUNK / (4 * L::LANES) {
+                    let q = L::load_bytes(unpacked.quants.as_ptr().add(step * 4 * L::LANES));
+                    let y = L::load_bytes(quants.add(step * 4 * L::LANES));
+                    let product = L::to_f32(L::dot(W::WIDE, L::splat_i32(0), q, y));
+                    let scale = L::load(lane_scales.as_ptr().add(step * L::LANES));
+                    totals[token][step % 2] = L::mul_add(product, scale, totals[token][step % 2]);
                 }
             }
         }
         let mut out = [0f32; T];
         for token in 0..T {
-            out[token] = L::sum(totals[token]) - corrections[token];
+            let corrections: f32 = corrections[token].iter().sum();
+            out[token] = L::sum(totals[token][0]) + L::sum(totals[token][1]) - corrections;
         }
         out
     }
