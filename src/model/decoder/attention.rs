@@ -149,8 +149,16 @@ impl Attention {
     /// Keeps `x` within the bounds that the model has for it.
     fn bind(&self, x: &mut [f32]) {
         if let Some(bound) = self.bound.map(|bound| bound as f32) {
-            // What is no number stays so.
-            x.iter_mut().for_each(|x| *x = x.clamp(-bound, bound));
+            // Not `clamp`, which panics where a file has a bound below zero. What is no number stays so.
+            for x in x {
+                *x = if *x > bound {
+                    bound
+                } else if *x < -bound {
+                    -bound
+                } else {
+                    *x
+                };
+            }
         }
     }
 
