@@ -195,6 +195,16 @@ impl Settings {
         Ok(())
     }
 
+    /// Lays flags that were given, each the name of its setting, its own and its text, over the settings.
+    pub fn lay(&mut self, flags: &[(&str, &'static str, &Option<String>)]) -> Result<(), Error> {
+        for (name, flag, text) in flags {
+            if let Some(text) = text {
+                self.set(name, text, Origin::Flag(flag))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Sets `name` from its text, if the text is what the setting may be.
     pub fn set(&mut self, name: &str, text: &str, origin: Origin) -> Result<(), Error> {
         let Some(index) = KEYS.iter().position(|k| k.name == name) else {

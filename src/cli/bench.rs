@@ -3,10 +3,11 @@
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::compute::ComputeArgs;
 use super::exit::Usage;
 use super::{interrupt, list, model, output};
 use crate::bench::{self, Plan, Row};
-use crate::config::{Origin, Settings};
+use crate::config::Settings;
 use crate::engine::KvType;
 use crate::weights::Source;
 
@@ -33,25 +34,11 @@ pub struct Args {
     /// Print a JSON array, an object a test
     #[arg(long)]
     json: bool,
-    /// Processor threads [default: all that this process may use]
-    #[arg(long, value_name = "N")]
-    threads: Option<String>,
-    /// What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]
-    #[arg(long, value_name = "TYPE")]
-    kv_type: Option<String>,
+    #[command(flatten)]
+    pub compute: ComputeArgs,
 }
 
 impl Args {
-    /// Lays the flags over the settings.
-    pub fn apply(&self, settings: &mut Settings) -> Result<(), Usage> {
-        for (key, flag, value) in [("threads", "--threads", &self.threads), ("kv_type", "--kv-type", &self.kv_type)] {
-            if let Some(text) = value {
-                settings.set(key, text, Origin::Flag(flag)).map_err(|e| Usage(e.to_string()))?;
-            }
-        }
-        Ok(())
-    }
-
     fn plan(&self, kv_type: KvType) -> Result<Plan, Usage> {
         let counts = |list: &[u32]| list.iter().map(|n| *n as usize).collect::<Vec<_>>();
         let plan = Plan {

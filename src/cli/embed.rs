@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::exit::Usage;
 use super::{interrupt, model, output, text};
-use crate::config::{Origin, Settings};
+use crate::config::Settings;
 use crate::engine::{EmbedOptions, Embedder};
 
 /// Turn texts into vectors
@@ -51,12 +51,7 @@ pub struct Args {
 impl Args {
     /// Lays the flags over the settings.
     pub fn apply(&self, settings: &mut Settings) -> Result<(), Usage> {
-        match &self.threads {
-            Some(threads) => {
-                settings.set("threads", threads, Origin::Flag("--threads")).map_err(|e| Usage(e.to_string()))
-            }
-            None => Ok(()),
-        }
+        settings.lay(&[("threads", "--threads", &self.threads)]).map_err(|e| Usage(e.to_string()))
     }
 }
 

@@ -4,6 +4,7 @@ mod ask;
 mod bench;
 mod chat;
 mod completions;
+mod compute;
 mod config;
 mod embed;
 mod exit;
@@ -101,8 +102,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             speculation.apply(&mut settings)?;
         }
         Command::Embed(args) => args.apply(&mut settings)?,
-        Command::Perplexity(args) => args.apply(&mut settings)?,
-        Command::Bench(args) => args.apply(&mut settings)?,
+        Command::Perplexity(perplexity::Args { compute, .. }) | Command::Bench(bench::Args { compute, .. }) => {
+            compute.apply(&mut settings)?;
+        }
         _ => {}
     }
     // Training runs parts of a batch side by side, each on one thread.

@@ -6,9 +6,10 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::compute::ComputeArgs;
 use super::exit::Usage;
 use super::{interrupt, model, output, text};
-use crate::config::{Origin, Settings};
+use crate::config::Settings;
 use crate::engine::{self, Span};
 
 /// Measure how well a model foresees a text
@@ -31,24 +32,8 @@ pub struct Args {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-    /// Processor threads [default: all that this process may use]
-    #[arg(long, value_name = "N")]
-    threads: Option<String>,
-    /// What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]
-    #[arg(long, value_name = "TYPE")]
-    kv_type: Option<String>,
-}
-
-impl Args {
-    /// Lays the flags over the settings.
-    pub fn apply(&self, settings: &mut Settings) -> Result<(), Usage> {
-        for (key, flag, value) in [("threads", "--threads", &self.threads), ("kv_type", "--kv-type", &self.kv_type)] {
-            if let Some(text) = value {
-                settings.set(key, text, Origin::Flag(flag)).map_err(|e| Usage(e.to_string()))?;
-            }
-        }
-        Ok(())
-    }
+    #[command(flatten)]
+    pub compute: ComputeArgs,
 }
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {

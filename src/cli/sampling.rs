@@ -1,6 +1,6 @@
 //! The flags that `ask` and `chat` share: how tokens are chosen and how many.
 
-use crate::config::{Error, Origin, Settings};
+use crate::config::Settings;
 use crate::engine::Sampling;
 
 #[derive(Debug, clap::Args)]
@@ -64,12 +64,7 @@ impl SamplingArgs {
             ("threads", "--threads", &self.threads),
             ("kv_type", "--kv-type", &self.kv_type),
         ];
-        for (key, flag, value) in flags {
-            if let Some(text) = value {
-                settings.set(key, text, Origin::Flag(flag)).map_err(|e: Error| super::exit::Usage(e.to_string()))?;
-            }
-        }
-        Ok(())
+        settings.lay(&flags).map_err(|e| super::exit::Usage(e.to_string()))
     }
 }
 

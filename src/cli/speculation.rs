@@ -1,6 +1,6 @@
 //! The flags that `ask` and `chat` share for tokens that are guessed ahead.
 
-use crate::config::{Error, Origin, Settings};
+use crate::config::Settings;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Speed")]
@@ -17,12 +17,8 @@ pub struct SpeculationArgs {
 impl SpeculationArgs {
     /// Lays the flags over the settings.
     pub fn apply(&self, settings: &mut Settings) -> Result<(), super::exit::Usage> {
-        for (key, flag, value) in [("speculate", "--speculate", &self.speculate), ("draft", "--draft", &self.draft)] {
-            if let Some(text) = value {
-                settings.set(key, text, Origin::Flag(flag)).map_err(|e: Error| super::exit::Usage(e.to_string()))?;
-            }
-        }
-        Ok(())
+        let flags = [("speculate", "--speculate", &self.speculate), ("draft", "--draft", &self.draft)];
+        settings.lay(&flags).map_err(|e| super::exit::Usage(e.to_string()))
     }
 }
 

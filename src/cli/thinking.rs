@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use crate::config::{Error, Origin, Settings};
+use crate::config::Settings;
 use crate::engine::TemplateOptions;
 
 #[derive(Debug, clap::Args)]
@@ -22,12 +22,7 @@ impl ThinkingArgs {
     pub fn apply(&self, settings: &mut Settings) -> Result<(), super::exit::Usage> {
         let flags =
             [("think", "--think", &self.think), ("reasoning_effort", "--reasoning-effort", &self.reasoning_effort)];
-        for (key, flag, value) in flags {
-            if let Some(text) = value {
-                settings.set(key, text, Origin::Flag(flag)).map_err(|e: Error| super::exit::Usage(e.to_string()))?;
-            }
-        }
-        Ok(())
+        settings.lay(&flags).map_err(|e| super::exit::Usage(e.to_string()))
     }
 }
 

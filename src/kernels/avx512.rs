@@ -146,8 +146,7 @@ impl Lanes for Avx512 {
             let mut sums = [_mm512_setzero_ps(); 4];
             let mut at = 0;
             while at + 64 <= len {
-                _mm_prefetch::<_MM_HINT_T0>(halves.as_ptr().add(2 * at).wrapping_add(AHEAD).cast());
-                _mm_prefetch::<_MM_HINT_T0>(halves.as_ptr().add(2 * at).wrapping_add(AHEAD + 64).cast());
+                fetch_ahead(halves.as_ptr().add(2 * at), 128);
                 for (i, sum) in sums.iter_mut().enumerate() {
                     let at = at + 16 * i;
                     let wide = _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().add(2 * at).cast()));
@@ -179,6 +178,15 @@ impl Lanes for Avx512 {
     }
 }
 
+/// Asks for what lies [`AHEAD`] of the `bytes` at an address; `bytes` is a constant wherever this is called.
+#[inline(always)]
+unsafe fn fetch_ahead(at: *const u8, bytes: usize) {
+    for line in 0..bytes.div_ceil(64) {
+        // SAFETY: by the caller; what is not mapped is not fetched.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + 64 * line).cast()) };
+    }
+}
+
 /// Q4_K where a block has 144 bytes, Q5_K where it has 176.
 #[inline(always)]
 unsafe fn dot_q4_k_or_q5_k<const BYTES: usize, const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
@@ -192,9 +200,7 @@ unsafe fn dot_q4_k_or_q5_k<const BYTES: usize, const T: usize>(weights: &[u8], x
         let mut mins = [_mm_setzero_ps(); T];
         for (index, block) in weights.as_chunks::<BYTES>().0.iter().enumerate() {
             let at = block.as_ptr();
-            for line in 0..BYTES.div_ceil(64) {
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + 64 * line).cast());
-            }
+            fetch_ahead(at, BYTES);
             let (scales, block_mins) = six_bits(block, 4);
             let both = _mm256_cvtepu8_epi16(_mm_set_epi64x(block_mins as i64, scales as i64));
             let wide_scales = _mm512_castsi256_si512(both);
@@ -259,9 +265,7 @@ unsafe fn dot_q6_k<const T: usize>(weights: &[u8], x: &[Row; T]) -> [f32; T] {
         let mut sums = [_mm512_setzero_ps(); T];
         for (index, block) in weights.as_chunks::<210>().0.iter().enumerate() {
             let at = block.as_ptr();
-            for line in 0..4 {
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + 64 * line).cast());
-            }
+            fetch_ahead(at, 210);
             let scales = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.add(192).cast()));
             let wide_scales = _mm512_castsi256_si512(scales);
             let mut parts = [_mm512_setzero_si512(); 4];
@@ -322,9 +326,7 @@ unsafe fn dot_q8_0_or_q4_0<const BYTES: usize, const T: usize>(weights: &[u8], x
         let (fours, rest) = blocks.as_chunks::<4>();
         for (index, four) in fours.iter().enumerate() {
             let at = four.as_ptr().cast::<u8>();
-            for line in 0..(4 * BYTES).div_ceil(64) {
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + 64 * line).cast());
-            }
+            fetch_ahead(at, 4 * BYTES);
             let scales = match BYTES {
                 18 => {
                     let scales = _mm512_permutexvar_epi16(places, _mm512_loadu_si512(at.cast()));

@@ -170,17 +170,11 @@ pub const SILU_BOUND: f64 = 7.0;
 pub const SILU_SLOPE: f64 = 1.702;
 
 impl Activation {
+    /// [`gate`](Self::gate) of a tensor, alone.
     pub fn apply(self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Activation::Silu => x.silu(),
-            Activation::Gelu => x.gelu_erf(),
-            Activation::GeluTanh => x.gelu(),
-            Activation::ReluSquared => x.relu()?.sqr(),
-            Activation::BoundedSilu => {
-                let x = x.minimum(SILU_BOUND)?;
-                &x * candle_nn::ops::sigmoid(&(&x * SILU_SLOPE)?)?
-            }
-        }
+        let mut gates = with_floats(&x.contiguous()?, <[f32]>::to_vec)?;
+        self.gate(&mut gates, None);
+        Tensor::from_vec(gates, x.shape(), &Device::Cpu)
     }
 
     /// Makes of `gates` what they let through of `x`; of 1 where there is no `x`.

@@ -70,7 +70,7 @@ impl Matrix {
     /// `x` `[tokens, columns]` to `[tokens, rows]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let tokens = x.dim(0)?;
-        let out = with_floats(&x.contiguous()?, |x| products(&[(self, None)], x, tokens))?.remove(0);
+        let out = with_floats(&x.contiguous()?, |x| products(&[(self, None, 0)], &[(x, tokens)]))?.remove(0);
         Tensor::from_vec(out, (tokens, self.rows()), &Device::Cpu)
     }
 
@@ -85,14 +85,9 @@ impl Matrix {
     }
 }
 
-/// What each matrix makes of `x` `[tokens, columns]`, all at once: `[tokens, rows]`, with its bias added where it has one.
-fn products(matrices: &[(&Matrix, Option<&[f32]>)], x: &[f32], tokens: usize) -> Vec<Vec<f32>> {
-    let inputs = [(x, tokens)];
-    products_of(&matrices.iter().map(|(matrix, bias)| (*matrix, *bias, 0)).collect::<Vec<_>>(), &inputs)
-}
-
-/// The same of several inputs, each with its tokens: matrices say which is theirs.
-fn products_of(matrices: &[(&Matrix, Option<&[f32]>, usize)], inputs: &[(&[f32], usize)]) -> Vec<Vec<f32>> {
+/// What each matrix makes of its input, all at once: `[tokens, rows]`, with its bias added where it has one. A matrix says
+/// which of `inputs` `[tokens, columns]` it reads, each of which comes with its tokens.
+fn products(matrices: &[(&Matrix, Option<&[f32]>, usize)], inputs: &[(&[f32], usize)]) -> Vec<Vec<f32>> {
     let input_of = |x, tokens: usize| Input::new(x, tokens, <[f32]>::len(x) / tokens.max(1));
     let shared: Vec<Input> = inputs.iter().map(|(x, tokens)| input_of(x, *tokens)).collect();
     let ordered: Vec<Option<Vec<f32>>> =
@@ -152,15 +147,15 @@ impl Linear {
 
     /// What each layer makes of `x` `[tokens, in]`, computed together: `[tokens, out]` each.
     pub fn all<const N: usize>(layers: [&Linear; N], x: &[f32], tokens: usize) -> [Vec<f32>; N] {
-        let parts = layers.map(|layer| (&layer.weight, layer.bias()));
-        products(&parts, x, tokens).try_into().unwrap_or_else(|_| unreachable!("a product for each layer"))
+        let parts = layers.map(|layer| (&layer.weight, layer.bias(), 0));
+        products(&parts, &[(x, tokens)]).try_into().unwrap_or_else(|_| unreachable!("a product for each layer"))
     }
 
     /// The same of layers that read different inputs: each comes with the number of its own among `inputs`, of which each
     /// comes with its tokens.
     pub fn each(layers: &[(&Linear, usize)], inputs: &[(&[f32], usize)]) -> Vec<Vec<f32>> {
         let parts: Vec<_> = layers.iter().map(|(layer, input)| (&layer.weight, layer.bias(), *input)).collect();
-        products_of(&parts, inputs)
+        products(&parts, inputs)
     }
 
     fn bias(&self) -> Option<&[f32]> {
