@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::hub::{COMMIT, Fault, Hub};
+use common::hub::{ALWAYS, Asked, At, COMMIT, Fault, Hub, TOKEN};
 use common::{GUIDE, Home, assert_error, finish};
 
 const FILE: &str = "tiny-Q8_0.gguf";
@@ -56,7 +56,7 @@ fn pull_list_show_ask_rm() {
     hub.take_log();
     let (code, ..) = run(&home, &hub, &["pull", "org/repo:q8_0"]);
     assert_eq!(code, 0);
-    assert!(hub.take_log().iter().all(|line| !line.starts_with("GET")), "fetched again what was here");
+    assert!(!hub.take_log().iter().any(Asked::is_for_bytes), "fetched again what was here");
 
     assert_error(run(&home, &hub, &["rm", REPO]), 2, &["-y"]);
     let (code, _, stderr) = run(&home, &hub, &["rm", "-y", REPO]);
@@ -68,26 +68,27 @@ fn pull_list_show_ask_rm() {
 #[test]
 fn an_interrupted_pull_goes_on_where_it_stopped() {
     let (home, hub) = (Home::new(), hub());
-    hub.fault(Fault::CutAfter(50_000));
+    hub.fault(At::Bytes, Fault::Cut(50_000), ALWAYS);
     assert_error(run(&home, &hub, &["pull", REPO]), 6, &[FILE, "run the same pull again"]);
     assert!(blobs(&home)[0].0.ends_with(".incomplete"), "{:?}", blobs(&home));
     let have = blobs(&home)[0].1;
     assert!(have > 0 && have <= 50_000, "{have}");
     hub.take_log();
-    hub.fault(Fault::None);
+    hub.heal();
     assert_eq!(run(&home, &hub, &["pull", REPO]).0, 0);
     let log = hub.take_log();
-    assert!(log.iter().any(|line| line.starts_with(&format!("GET {FILE} bytes={have}-"))), "{log:?}");
+    assert!(log.iter().any(|asked| asked.range == format!("bytes={have}-")), "{log:?}");
     assert_eq!(blobs(&home)[0].1, GUIDE.len() as u64);
 }
 
 #[test]
 fn what_is_not_the_file_never_gets_its_name() {
     let (home, hub) = (Home::new(), hub());
-    hub.fault(Fault::Corrupt);
+    hub.fault(At::Bytes, Fault::Corrupt, ALWAYS);
     assert_error(run(&home, &hub, &["pull", REPO]), 6, &[FILE, "hash"]);
     assert_eq!(blobs(&home), []);
-    hub.fault(Fault::Forbidden);
+    hub.heal();
+    hub.fault(At::Bytes, Fault::Status(403), ALWAYS);
     assert_error(run(&home, &hub, &["pull", REPO]), 6, &["403", "HF_TOKEN", REPO]);
     assert!(blobs(&home).iter().all(|(_, size)| *size == 0), "{:?}", blobs(&home));
     assert_error(run(&home, &hub, &["show", REPO]), 3, &[REPO]);
@@ -96,10 +97,9 @@ fn what_is_not_the_file_never_gets_its_name() {
 #[test]
 fn a_token_opens_gated_repositories() {
     let home = Home::new();
-    let hub = Hub::start(&[(FILE, GUIDE)], Some("hf_secret"));
+    let hub = Hub::start(&[(FILE, GUIDE)], Some(TOKEN));
     assert_error(run(&home, &hub, &["pull", REPO]), 6, &["HF_TOKEN"]);
-    let (code, _, stderr) =
-        finish(home.oai(&["pull", REPO]).env("HF_ENDPOINT", &hub.endpoint).env("HF_TOKEN", "hf_secret"));
+    let (code, _, stderr) = finish(home.oai(&["pull", REPO]).env("HF_ENDPOINT", &hub.endpoint).env("HF_TOKEN", TOKEN));
     assert_eq!(code, 0, "{stderr}");
 }
 

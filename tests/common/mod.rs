@@ -1,6 +1,6 @@
 //! The real binary in a home of its own.
 
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unused_imports)] // each test file uses its part
 
 pub mod hub;
 pub mod parrot;
