@@ -78,7 +78,7 @@ impl<'a> Client<'a> {
 
     /// Hash, commit and size of a file, from the hub itself.
     pub async fn head(&self, revision: &str, file: &str) -> Result<Head, Error> {
-        let malformed = |what: &str| Error::Malformed { file: format!("{}/{file}", self.repo), what: what.to_owned() };
+        let malformed = |what: &str| Error::Malformed { what: format!("{}/{file}", self.repo), why: what.to_owned() };
         let mut url = self.url(revision, file)?;
         let (mut etag, mut commit, mut size) = (None, None, None);
         for _ in 0..MAX_HOPS {

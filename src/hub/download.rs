@@ -88,8 +88,8 @@ impl Pull<'_> {
         for path in &chosen {
             if !safe(path) {
                 return Err(Error::Malformed {
-                    file: format!("{}/{path}", self.repo),
-                    what: "leads elsewhere".to_owned(),
+                    what: format!("{}/{path}", self.repo),
+                    why: "leads elsewhere".to_owned(),
                 });
             }
             let head = self.client.head(revision, path).await?;
