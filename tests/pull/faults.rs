@@ -121,7 +121,8 @@ fn a_damaged_small_file_is_found_out_by_git_s_hash() {
     let (home, hub) = (Home::new(), Hub::of(repo.file("model.safetensors", WEIGHTS.slice(..100_000))));
     hub.fault(At::Bytes, Fault::Corrupt, ALWAYS);
     assert_fails(pull(&home, &hub), 6, &["hash"]);
-    assert_eq!(blobs(&home), []);
+    // Others came beside it and were not finished.
+    assert!(blobs(&home).iter().all(|(name, _)| name.contains('.')), "{:?}", blobs(&home));
     hub.heal();
     assert_eq!(pull(&home, &hub).0, 0);
     assert_eq!(blobs(&home).len(), 3);

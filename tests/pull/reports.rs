@@ -135,7 +135,7 @@ fn a_terminal_shows_a_bar_a_file_and_a_total() {
         seen.push(terminal.screen().contents());
     }
     assert!(child.wait().unwrap().success(), "{}", terminal.screen().contents());
-    let bars = |screen: &&String| screen.contains("model.safetensors") && screen.contains("/s");
+    let bars = |screen: &&String| screen.contains("model.safetensors") && screen.contains("B/s");
     let screen = seen.iter().rev().find(bars).unwrap_or_else(|| panic!("no bar: {seen:#?}"));
     assert!(screen.contains("3 files"), "{screen}");
     assert!(terminal.screen().contents().contains("pulled org/set"), "{}", terminal.screen().contents());
