@@ -55,6 +55,9 @@ impl<'a> Http<'a> {
         if settings.offline {
             return Err(Error::Offline);
         }
+        if settings.token.as_deref().is_some_and(|token| !super::is_token(token)) {
+            return Err(Error::Token { endpoint: settings.endpoint.clone() });
+        }
         let wrong = |reason: String| Error::Connection { endpoint: settings.endpoint.clone(), reason };
         let endpoint = Url::parse(&settings.endpoint).map_err(|e| wrong(e.to_string()))?;
         if !matches!(endpoint.scheme(), "http" | "https") {
