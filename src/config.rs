@@ -138,6 +138,8 @@ pub struct Settings {
     /// Where the hub is; `HF_ENDPOINT`.
     pub hub_endpoint: String,
     pub hub_token: Option<String>,
+    /// What gave the token.
+    pub hub_token_origin: Option<Origin>,
     /// `NO_COLOR` is set: no colour anywhere.
     pub no_color: bool,
     settings: Vec<Setting>,
@@ -153,11 +155,20 @@ impl Settings {
     /// The same with an environment of the caller's.
     pub fn load_from(get: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         let paths = Paths::from_env(get)?;
-        let file_token = || std::fs::read_to_string(&paths.hf_token_file).ok().map(|t| t.trim().to_owned());
+        let file = &paths.hf_token_file;
+        let from_file = || Some((std::fs::read_to_string(file).ok()?, Origin::File(file.clone())));
         let implicit = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_none();
+        let variable = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]
+            .into_iter()
+            .find_map(|name| Some((get(name)?, Origin::Environment(name.to_owned()))));
+        let token = variable.or_else(|| from_file().filter(|_| implicit));
+        let token =
+            token.map(|(token, origin)| (token.trim().to_owned(), origin)).filter(|(token, _)| !token.is_empty());
+        let (hub_token, hub_token_origin) = token.unzip();
         let mut settings = Settings {
             hub_endpoint: get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
-            hub_token: get("HF_TOKEN").or_else(|| file_token().filter(|t| implicit && !t.is_empty())),
+            hub_token,
+            hub_token_origin,
             no_color: get("NO_COLOR").is_some(),
             settings: Vec::new(),
             paths,

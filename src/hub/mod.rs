@@ -1,5 +1,6 @@
 //! The Hugging Face hub and the models on this machine: names, download, the store.
 
+mod account;
 mod aliases;
 mod api;
 mod error;
@@ -11,6 +12,7 @@ mod pull;
 mod store;
 mod transfer;
 
+pub use account::{forget_token, is_token, store_token, whoami};
 pub use aliases::{Alias, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
 pub use error::Error;

@@ -124,7 +124,7 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
             match result {
                 Ok(()) => self.failures.set(0),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing { reason, wait }) => {
+                Err(Failure::Passing { reason, wait, .. }) => {
                     if self.came.get() > before {
                         self.failures.set(0);
                     }
@@ -196,9 +196,7 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
         while position < end {
             let bytes = match stream.next().await {
                 Some(bytes) => bytes.map_err(|e| self.http.broken(&e))?,
-                None => {
-                    return Err(Failure::Passing { reason: "the connection was closed early".to_owned(), wait: None });
-                }
+                None => return Err(self.http.closed_early()),
             };
             let bytes = &bytes[..bytes.len().min((end - position) as usize)];
             self.came.set(self.came.get() + self.partial.write(position, bytes)?);
