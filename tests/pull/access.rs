@@ -1,8 +1,8 @@
 //! Who may have what: tokens, gated and private repositories, and whom a token is shown to.
 
 use super::common::hub::{Access, At, Fault, Hub, STRANGER, TOKEN};
-use super::common::{Home, assert_error, finish};
-use super::{FILE, REPO, assert_nameless, assert_whole, hub, oai, pull, pull_whole, repo, run};
+use super::common::{Home, finish};
+use super::{FILE, REPO, assert_fails, assert_nameless, assert_whole, hub, oai, pull, pull_whole, repo, run};
 
 fn hub_of(access: Access) -> Hub {
     Hub::of(repo().access(access))
@@ -15,9 +15,9 @@ fn pull_with(home: &Home, hub: &Hub, token: &str) -> (i32, String, String) {
 #[test]
 fn a_private_repository_opens_with_a_token() {
     let (home, hub) = (Home::new(), hub_of(Access::Private));
-    assert_error(pull(&home, &hub), 6, &[REPO, "oai login"]);
-    assert_error(pull_with(&home, &hub, STRANGER), 6, &[REPO, "oai login"]);
-    assert_error(pull_with(&home, &hub, "hf_wrong"), 6, &["401", "oai login"]);
+    assert_fails(pull(&home, &hub), 6, &[REPO, "oai login"]);
+    assert_fails(pull_with(&home, &hub, STRANGER), 6, &[REPO, "oai login"]);
+    assert_fails(pull_with(&home, &hub, "hf_wrong"), 6, &["401", "oai login"]);
     assert_eq!(pull_with(&home, &hub, TOKEN).0, 0);
     assert_whole(&home);
 }
@@ -26,8 +26,8 @@ fn a_private_repository_opens_with_a_token() {
 fn a_gated_repository_says_where_to_accept_its_terms() {
     let (home, hub) = (Home::new(), hub_of(Access::Gated));
     let page = format!("{}/{REPO}", hub.endpoint);
-    assert_error(pull(&home, &hub), 6, &[&page, "accept its terms", "oai login"]);
-    assert_error(pull_with(&home, &hub, STRANGER), 6, &[&page, "accept its terms", "account"]);
+    assert_fails(pull(&home, &hub), 6, &[&page, "accept its terms", "oai login"]);
+    assert_fails(pull_with(&home, &hub, STRANGER), 6, &[&page, "accept its terms", "account"]);
     assert_nameless(&home);
     assert_eq!(pull_with(&home, &hub, TOKEN).0, 0);
     assert_whole(&home);
@@ -36,15 +36,15 @@ fn a_gated_repository_says_where_to_accept_its_terms() {
 #[test]
 fn what_was_taken_down_and_what_never_was() {
     let home = Home::new();
-    assert_error(pull(&home, &hub_of(Access::Disabled)), 6, &[REPO, "taken down"]);
+    assert_fails(pull(&home, &hub_of(Access::Disabled)), 6, &[REPO, "taken down"]);
     let hub = hub();
     // Anonymous, the hub does not say whether a name is private or not there at all.
-    assert_error(run(&home, &hub, &["pull", "org/nothing"]), 6, &["knows no org/nothing", "oai login"]);
+    assert_fails(run(&home, &hub, &["pull", "org/nothing"]), 6, &["knows no org/nothing", "oai login"]);
     let known = finish(oai(&home, &hub, &["pull", "org/nothing"]).env("HF_TOKEN", TOKEN));
-    assert_error(known, 6, &["knows no org/nothing"]);
+    assert_fails(known, 6, &["knows no org/nothing"]);
     // A model's page is there, its file is gone.
     hub.fault(At::Resolve, Fault::Status(404), 99);
-    assert_error(pull(&home, &hub), 6, &[FILE, REPO]);
+    assert_fails(pull(&home, &hub), 6, &[FILE, REPO]);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn login_keeps_a_token_that_the_hub_knows() {
     let (home, hub) = (Home::new(), hub_of(Access::Private));
     let file = home.path().join(".cache/huggingface/token");
     let login = |token: &str| finish(oai(&home, &hub, &["login"]).write_stdin(token.to_owned()));
-    assert_error(login("hf_wrong\n"), 6, &["token"]);
+    assert_fails(login("hf_wrong\n"), 6, &["token"]);
     assert!(!file.exists(), "a wrong token is not kept");
     let (code, stdout, stderr) = login(&format!("  {TOKEN}\n"));
     assert_eq!(code, 0, "{stderr}");
@@ -69,7 +69,7 @@ fn login_keeps_a_token_that_the_hub_knows() {
     let (code, _, stderr) = run(&home, &hub, &["logout"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(!file.exists());
-    assert_error(run(&Home::new(), &hub, &["pull", REPO]), 6, &["oai login"]);
+    assert_fails(run(&Home::new(), &hub, &["pull", REPO]), 6, &["oai login"]);
     assert_eq!(run(&home, &hub, &["logout"]).0, 0, "to log out twice is no error");
 }
 
@@ -122,7 +122,7 @@ fn a_token_does_not_follow_a_redirect_to_another_hub() {
             assert_eq!(result.0, 0, "{}", result.2);
             assert_whole(&home);
         } else {
-            assert_error(result, 6, &[FILE, "hash"]);
+            assert_fails(result, 6, &[FILE, "hash"]);
             assert_nameless(&home);
         }
         let log = other.take_log();

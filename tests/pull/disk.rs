@@ -3,22 +3,23 @@
 use std::path::Path;
 
 use super::common::hub::{Hub, Repo};
-use super::common::{Home, assert_error, finish};
+use super::common::{Home, finish};
 use super::{
-    FILE, MIB, REPO, WEIGHTS, assert_nameless, assert_whole, blob, folder, hub, oai, pull, pull_whole, snapshot, tree,
+    FILE, MIB, REPO, WEIGHTS, assert_fails, assert_nameless, assert_whole, blob, folder, hub, oai, pull, pull_whole,
+    snapshot, tree,
 };
 
 #[test]
 fn a_disk_without_room_is_said_so_before_a_byte_is_asked_for() {
     let exabyte = 1_u64 << 60;
     let (home, hub) = (Home::new(), Hub::of(super::repo().of_size(exabyte)));
-    assert_error(pull(&home, &hub), 7, &["no room", "HF_HOME"]);
+    assert_fails(pull(&home, &hub), 7, &["no room", "HF_HOME"]);
     assert_eq!(hub.sent_bytes(), 0);
     assert!(!hub.take_log().iter().any(super::common::hub::Asked::is_for_bytes));
     // Sizes whose sum is more than a number holds.
     let repo = Repo::new(REPO).file("config.json", &b"{}"[..]).file("a.safetensors", &b"a"[..]).of_size(u64::MAX);
     let repo = repo.file("b.safetensors", &b"b"[..]).of_size(u64::MAX);
-    assert_error(pull(&home, &Hub::of(repo)), 7, &["no room"]);
+    assert_fails(pull(&home, &Hub::of(repo)), 7, &["no room"]);
 }
 
 #[test]
@@ -26,10 +27,10 @@ fn a_cache_that_cannot_be_written_is_said_so() {
     let (home, hub) = (Home::new(), hub());
     let blocked = home.path().join("file");
     std::fs::write(&blocked, "").unwrap();
-    assert_error(finish(oai(&home, &hub, &["pull", REPO]).env("HF_HOME", &blocked)), 7, &["HF_HOME", "file"]);
+    assert_fails(finish(oai(&home, &hub, &["pull", REPO]).env("HF_HOME", &blocked)), 7, &["HF_HOME", "file"]);
     // Where not even root may write.
     #[cfg(target_os = "linux")]
-    assert_error(finish(oai(&home, &hub, &["pull", REPO]).env("HF_HOME", "/proc/oai")), 7, &["HF_HOME", "/proc/oai"]);
+    assert_fails(finish(oai(&home, &hub, &["pull", REPO]).env("HF_HOME", "/proc/oai")), 7, &["HF_HOME", "/proc/oai"]);
 }
 
 #[test]
@@ -42,7 +43,7 @@ fn a_disk_that_fills_up_on_the_way_loses_nothing() {
     let mut command = assert_cmd::Command::new("bash");
     command.env_clear().env("HOME", home.path()).env("HF_ENDPOINT", &hub.endpoint).env("PATH", "/usr/bin:/bin");
     command.args(["-c", &script, "bash"]).arg(program).args(["pull", REPO]);
-    assert_error(finish(&mut command), 7, &["HF_HOME"]);
+    assert_fails(finish(&mut command), 7, &["HF_HOME"]);
     assert_nameless(&home);
     pull_whole(&home, &hub);
 }

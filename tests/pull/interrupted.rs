@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use super::common::hub::{ALWAYS, At, Fault, Hub};
-use super::common::{Home, assert_error, finish, noise};
-use super::{CHUNK, FILE, MIB, WEIGHTS, assert_nameless, blob, blobs, folder, hub, oai, pull, pull_whole};
+use super::common::{Home, finish, noise};
+use super::{
+    CHUNK, FILE, MIB, WEIGHTS, assert_fails, assert_nameless, blob, blobs, folder, hub, oai, pull, pull_whole,
+};
 
 /// A home with a part of the weights, as a pull left it that the hub cut off.
 fn with_a_part(hub: &Hub) -> Home {
     let home = Home::new();
     hub.fault(At::Bytes, Fault::Cut(MIB + 300_000), 3);
     hub.fault(At::Bytes, Fault::Status(503), ALWAYS);
-    assert_error(pull(&home, hub), 6, &[FILE, "run the same pull again"]);
+    assert_fails(pull(&home, hub), 6, &[FILE, "run the same pull again"]);
     hub.heal();
     assert_nameless(&home);
     assert!(blob(&home, ".oai-partial").exists(), "{:?}", blobs(&home));
@@ -84,7 +86,7 @@ fn what_someone_left_that_is_not_the_file_is_thrown_away() {
 fn comes_whole_in_two(home: &Home, hub: &Hub) {
     let first = pull(home, hub);
     if first.0 != 0 {
-        assert_error(first, 6, &[FILE, "hash"]);
+        assert_fails(first, 6, &[FILE, "hash"]);
         assert_nameless(home);
     }
     pull_whole(home, hub);

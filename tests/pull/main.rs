@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 use assert_cmd::Command;
 use axum::body::Bytes;
 use common::hub::{COMMIT, Hub, Repo, sha256};
-use common::{Home, finish};
+use common::{Home, assert_error, finish};
 
 const REPO: &str = "org/repo";
 const FILE: &str = "weights-Q8_0.gguf";
@@ -62,6 +62,14 @@ fn pull_whole(home: &Home, hub: &Hub) {
     let (code, _, stderr) = pull(home, hub);
     assert_eq!(code, 0, "{stderr}");
     assert_whole(home);
+}
+
+/// A pull that ends in one line of error, after notes of what was tried again.
+#[track_caller]
+fn assert_fails((code, stdout, stderr): (i32, String, String), expected: i32, words: &[&str]) {
+    let (notes, error): (Vec<&str>, Vec<&str>) = stderr.lines().partition(|line| !line.starts_with("oai: "));
+    assert!(notes.iter().all(|note| note.contains("; try ") || note.contains("fetched")), "{stderr}");
+    assert_error((code, stdout, error.join("\n")), expected, words);
 }
 
 fn folder(home: &Home) -> PathBuf {

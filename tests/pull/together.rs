@@ -2,22 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use super::common::hub::sha256;
-use super::common::{Home, finish};
-use super::{CHUNK, FILE, MIB, REPO, WEIGHTS, assert_whole, hub, oai, pull_whole, repo};
+use super::common::hub::{Hub, Repo, sha256};
+use super::common::{Home, finish, noise};
+use super::{CHUNK, FILE, MIB, REPO, WEIGHTS, assert_whole, hub, oai, pull, pull_whole, snapshot};
 
 #[test]
 fn a_large_file_comes_over_several_connections() {
-    let (home, hub) = (Home::new(), hub());
-    hub.set(|ways| ways.rate = Some(8 * MIB));
-    pull_whole(&home, &hub);
-    assert!((3..=8).contains(&hub.peak()), "{} at once", hub.peak());
-    assert_eq!(hub.sent_bytes(), WEIGHTS.len() as u64, "each byte once");
-    let (home, hub) = (Home::new(), super::hub());
-    hub.set(|ways| ways.rate = Some(8 * MIB));
+    let weights = noise(40 * MIB, 5);
+    let large = Repo::new(REPO).file(FILE, weights.clone());
+    let (home, hub) = (Home::new(), Hub::of(large.clone()));
+    hub.set(|ways| ways.rate = Some(60 * MIB));
+    assert_eq!(pull(&home, &hub).0, 0);
+    assert!((6..=8).contains(&hub.peak()), "{} at once", hub.peak());
+    assert_eq!(hub.sent_bytes(), 40 * MIB, "each byte once");
+    assert!(std::fs::read(snapshot(&home).join(FILE)).unwrap() == weights);
+    let (home, hub) = (Home::new(), Hub::of(large));
     assert_eq!(finish(oai(&home, &hub, &["pull", REPO]).env("OAI_CONNECTIONS", "1")).0, 0);
-    assert_whole(&home);
-    assert_eq!(hub.peak(), 1);
+    assert_eq!((hub.peak(), hub.sent_bytes()), (1, 40 * MIB));
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn the_second_goes_on_where_a_killed_first_was() {
 #[test]
 #[cfg(unix)]
 fn a_file_that_python_is_fetching_is_waited_for() {
-    let (home, hub) = (Home::new(), super::Hub::of(repo()));
+    let (home, hub) = (Home::new(), hub());
     let locks = home.path().join(".cache/huggingface/hub/.locks/models--org--repo");
     std::fs::create_dir_all(&locks).unwrap();
     let lock = std::fs::File::create(locks.join(format!("{}.lock", sha256(&WEIGHTS)))).unwrap();
