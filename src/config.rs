@@ -140,6 +140,8 @@ pub struct Settings {
     pub hub_token: Option<String>,
     /// What gave the token.
     pub hub_token_origin: Option<Origin>,
+    /// `NO_PROXY` is `*`: reqwest, which reads the proxies' variables, takes that for names alone.
+    pub no_proxy: bool,
     /// `NO_COLOR` is set: no colour anywhere.
     pub no_color: bool,
     settings: Vec<Setting>,
@@ -169,6 +171,7 @@ impl Settings {
             hub_endpoint: get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
             hub_token,
             hub_token_origin,
+            no_proxy: ["NO_PROXY", "no_proxy"].into_iter().any(|name| get(name).as_deref() == Some("*")),
             no_color: get("NO_COLOR").is_some(),
             settings: Vec::new(),
             paths,

@@ -137,7 +137,9 @@ impl<'a> Http<'a> {
         }
         let endpoint = self.settings.endpoint.clone();
         let repo = what.repo.to_owned();
-        let code = text(response.headers(), "x-error-code").unwrap_or_default();
+        let told = |name| text(response.headers(), name).unwrap_or_default();
+        // The content network knows nothing of permissions.
+        let code = if self.is_hub(response.url()) { told("x-error-code") } else { "Elsewhere".to_owned() };
         let error = match (status, code.as_str()) {
             (_, "GatedRepo") => Error::Gated { repo, endpoint, login: self.settings.token.is_none() },
             (_, "RepoNotFound") => Error::NotFound { endpoint, what: repo },
@@ -145,11 +147,15 @@ impl<'a> Http<'a> {
                 Error::NotFound { endpoint, what: format!("revision {} of {repo}", what.revision) }
             }
             (_, "DisabledRepo") => Error::Disabled { repo },
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
+            // That this is no matter of permission is told in words alone.
+            (StatusCode::FORBIDDEN, "") if told("x-error-message").contains("disabled") => Error::Disabled { repo },
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, code) if code != "Elsewhere" => {
                 Error::Forbidden { repo, status: status.as_u16(), endpoint }
             }
             (StatusCode::NOT_FOUND, _) => Error::NotFound { endpoint, what: what.to_string() },
-            (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT, _) => return Err(passing(&response, what)),
+            (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                return Err(passing(&response, what));
+            }
             (status, _) if status.is_server_error() => return Err(passing(&response, what)),
             (status, _) => Error::Status { what: what.to_string(), status: status.as_u16() },
         };
@@ -169,9 +175,9 @@ impl<'a> Http<'a> {
         Failure::Passing { reason, wait: None, error }
     }
 
-    /// An answer that ended before its end.
-    pub fn closed_early(&self) -> Failure {
-        let reason = "the connection was closed early".to_owned();
+    /// An answer that is not the one it should be, this time.
+    pub fn odd(&self, reason: &str) -> Failure {
+        let reason = reason.to_owned();
         let error = Error::Connection { endpoint: self.settings.endpoint.clone(), reason: reason.clone() };
         Failure::Passing { reason, wait: None, error }
     }
@@ -242,6 +248,7 @@ impl Told {
 pub fn builder(settings: &HubSettings) -> Result<reqwest::ClientBuilder, Error> {
     let builder = reqwest::Client::builder().user_agent(AGENT);
     let builder = builder.connect_timeout(CONNECT_TIMEOUT).read_timeout(settings.read_timeout);
+    let builder = if settings.no_proxy { builder.no_proxy() } else { builder };
     Ok(match &settings.certificates {
         Some(file) => builder.tls_certs_merge(certificates(file)?),
         None => builder,

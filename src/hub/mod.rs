@@ -39,6 +39,8 @@ pub struct HubSettings {
     pub connections: usize,
     /// A connection that is silent for so long is dead.
     pub read_timeout: Duration,
+    /// No proxy, whatever the environment says of proxies.
+    pub no_proxy: bool,
     /// PEM certificates to trust beside the system's.
     pub certificates: Option<PathBuf>,
 }

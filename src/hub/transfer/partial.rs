@@ -216,14 +216,8 @@ impl Partial {
         if let Some(folder) = blob.parent().and_then(|folder| File::open(folder).ok()) {
             let _ = folder.sync_all();
         }
-        let _ = fs::remove_file(&self.journal_path);
+        forget(blob);
         Ok(())
-    }
-
-    /// Throws everything away.
-    pub fn discard(&self) {
-        let _ = fs::remove_file(&self.journal_path);
-        let _ = fs::remove_file(&self.path);
     }
 
     fn record(&self, index: usize, piece: Piece) -> Result<(), Error> {
