@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode};
 use futures_util::StreamExt;
-use oai::hub::{self, HubSettings, LocalModel, ModelRef, PullOptions};
+use oai::hub::{self, HubSettings, LocalModel, ModelRef, Names, PullOptions};
 use sha2::{Digest, Sha256};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -63,7 +63,7 @@ impl TwoHosts {
             read_timeout: Duration::from_secs(30),
             certificates: None,
         };
-        hub::pull(&settings, &ModelRef::parse(name).unwrap(), &PullOptions::default(), &mut |_| {})
+        hub::pull(&settings, &ModelRef::parse(name, &Names::default()).unwrap(), &PullOptions::default(), &mut |_| {})
     }
 
     fn log(&self) -> Vec<String> {

@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
-    let name = ModelRef::parse(&args.name)?;
+    let name = ModelRef::parse(&args.name, &model::names(settings)?)?;
     let options = PullOptions { revision: args.revision.clone(), force: args.force };
     let bar = if output::stderr_is_terminal() { bar()? } else { ProgressBar::hidden() };
     let model = hub::pull(&model::hub_settings(settings), &name, &options, &mut |progress| {

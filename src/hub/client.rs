@@ -14,7 +14,7 @@ use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap, LOCATION, RANGE};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
-use super::{Error, HubSettings};
+use super::{Error, HubSettings, RemoteFile};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection that is silent for so long is dead.
@@ -61,7 +61,7 @@ impl<'a> Client<'a> {
     }
 
     /// The paths of all files at `revision`.
-    pub async fn list(&self, revision: &str) -> Result<Vec<String>, Error> {
+    pub async fn list(&self, revision: &str) -> Result<Vec<RemoteFile>, Error> {
         let failed = |e| self.listing_failed(e, revision);
         let (owner, name) = hf_hub::split_id(self.repo);
         let model = self.api.model(owner, name);
@@ -69,8 +69,8 @@ impl<'a> Client<'a> {
         let mut entries = std::pin::pin!(entries);
         let mut files = Vec::new();
         while let Some(entry) = entries.next().await {
-            if let RepoTreeEntry::File { path, .. } = entry.map_err(failed)? {
-                files.push(path);
+            if let RepoTreeEntry::File { path, size, .. } = entry.map_err(failed)? {
+                files.push(RemoteFile { path, size_bytes: size, hash: None });
             }
         }
         Ok(files)

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::client::Client;
 use super::store::{self, LocalModel, Store};
-use super::{Error, HubSettings, ModelRef, files};
+use super::{Choice, Error, HubSettings, ModelRef, files};
 
 /// How to pull.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +82,18 @@ impl Pull<'_> {
         force: bool,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<String>, Error> {
-        let chosen = files::choose(self.repo, &self.client.list(revision).await?, tag)?;
+        let all = self.client.list(revision).await?;
+        let variants = files::variants(&all);
+        if variants.is_empty() {
+            return Err(files::no_model(self.repo, &all));
+        }
+        let chosen = match files::choose(self.repo, &variants, tag)? {
+            Choice::One(one) => one,
+            Choice::Several(several) => files::usual(&several)
+                .cloned()
+                .ok_or_else(|| Error::Ambiguous { repo: self.repo.to_owned(), choices: files::list(&several) })?,
+        };
+        let chosen: Vec<String> = chosen.files.into_iter().map(|file| file.path).collect();
         let mut remotes = Vec::new();
         let mut commit = String::new();
         for path in &chosen {

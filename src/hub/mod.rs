@@ -10,10 +10,11 @@ mod http;
 mod name;
 mod store;
 
-pub use aliases::{Alias, aliases};
+pub use aliases::{Alias, Names, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
 pub use download::{Progress, PullOptions, pull};
 pub use error::Error;
+pub use files::{Choice, SAFETENSORS, Variant, choose, no_model, variants};
 pub use name::ModelRef;
 pub use store::{LocalModel, Store};
 
