@@ -162,9 +162,6 @@ impl Names {
     /// What `text` may have been meant to be: the sizes of a family that it names, else up to three
     /// names that look most like it.
     pub fn nearest(&self, text: &str) -> Vec<String> {
-        let own = self.own.iter().map(|own| own.name.as_str());
-        let table = aliases().iter().flat_map(|alias| alias.also.iter().chain([&alias.name]).map(String::as_str));
-        let names: Vec<&str> = own.chain(table).collect();
         let wanted = spelling(split_tag(text).map_or(text, |(name, _)| name));
         let given = text.split_once(':').map(|(family, _)| family.to_lowercase());
         let sizes: Vec<String> = aliases()
@@ -175,8 +172,13 @@ impl Names {
         if !sizes.is_empty() {
             return sizes;
         }
+        // The first of equals are offered: what says most with least.
+        let own = self.own.iter().map(|own| own.name.as_str());
+        let families = aliases().iter().map(|alias| family(&alias.name));
+        let sizes = aliases().iter().map(|alias| alias.name.as_str());
+        let others = aliases().iter().flat_map(|alias| alias.also.iter().map(String::as_str));
         let mut scored: Vec<(f64, &str)> = Vec::new();
-        for name in names.iter().copied().chain(names.iter().map(|name| family(name))) {
+        for name in own.chain(families).chain(sizes).chain(others) {
             let spelled = spelling(name);
             // A beginning of a name is nearly it.
             let begins = wanted.len() >= 3 && spelled.starts_with(&wanted);
