@@ -45,6 +45,15 @@ impl ModelRef {
         found.ok_or_else(|| unknown(text, names))
     }
 
+    /// Repository, tag and revision of a model that the hub has; `what` says what for.
+    pub fn on_hub(&self, what: &'static str) -> Result<(&str, Option<&str>, Option<&str>), Error> {
+        match self {
+            ModelRef::Guide => Err(Error::Guide { what: "pulled" }),
+            ModelRef::File(path) => Err(Error::Local { path: path.clone(), what }),
+            ModelRef::Repo { repo, tag, revision, .. } => Ok((repo, tag.as_deref(), revision.as_deref())),
+        }
+    }
+
     /// `host/org/repo/resolve/REVISION/FILE`, as the hub's pages link its files.
     fn url(text: &str, rest: &str) -> Option<ModelRef> {
         let path = rest.split(['?', '#']).next().unwrap_or_default();
@@ -122,7 +131,9 @@ mod tests {
     fn what_is_no_name_is_an_error_with_a_way_out() {
         let error = parse("mistrl-7b").unwrap_err().to_string();
         assert!(error.contains("did you mean mistral-7b"), "{error}");
-        for wrong in ["a/b/c", "a/..", "a/b:", "https://h/../b/resolve/main/x", "https://example.com/x", "nothing-like-it"] {
+        for wrong in
+            ["a/b/c", "a/..", "a/b:", "https://h/../b/resolve/main/x", "https://example.com/x", "nothing-like-it"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
