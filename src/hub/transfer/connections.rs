@@ -36,9 +36,10 @@ pub struct Connections<'a, 'h, 'w> {
     /// The first request was answered.
     opened: Cell<bool>,
     open: Notify,
-    /// The server does not know ranges: one connection reads everything.
-    whole: Cell<bool>,
-    /// Connections that may run; halved when the server complains.
+    /// The server does not know ranges: this connection reads everything.
+    reader: Cell<Option<usize>>,
+    /// Connections that run, and that may; halved when the server complains.
+    running: Cell<usize>,
     most: Cell<usize>,
     /// Failures in a row, all connections together, and when the next request may go.
     failures: Cell<u32>,
@@ -65,7 +66,8 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
             location: RefCell::new(None),
             opened: Cell::new(false),
             open: Notify::new(),
-            whole: Cell::new(false),
+            reader: Cell::new(None),
+            running: Cell::new(0),
             most: Cell::new(http.settings.connections),
             failures: Cell::new(0),
             wait_until: Cell::new(now),
@@ -83,8 +85,9 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
     pub async fn run(&self) -> Result<(), Error> {
         let missing = self.wanted.size - self.partial.have();
         let useful = if self.wanted.size <= SMALL { 1 } else { missing.div_ceil(SHORTEST_RUN) as usize };
-        let mut workers: FuturesUnordered<_> =
-            (0..self.most.get().min(useful.max(1))).map(|id| self.connection(id)).collect();
+        let count = self.most.get().min(useful.max(1));
+        self.running.set(count);
+        let mut workers: FuturesUnordered<_> = (0..count).map(|id| self.connection(id)).collect();
         let mut outcome = Ok(());
         while let Some(done) = workers.next().await {
             if done.is_err() {
@@ -112,10 +115,10 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
                 tokio::time::sleep(self.wait_until.get() - now).await;
                 continue;
             }
-            if id > 0 && (self.whole.get() || id >= self.most.get()) {
-                return Ok(());
-            }
-            let Some((start, end)) = self.take() else {
+            let superfluous = self.running.get() > self.most.get() || self.reader.get().is_some_and(|one| one != id);
+            let next = if superfluous { None } else { self.take() };
+            let Some((start, end)) = next else {
+                self.running.set(self.running.get() - 1);
                 self.let_others_go();
                 return Ok(());
             };
@@ -187,8 +190,11 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
     async fn range(&self, id: usize, start: u64, end: u64) -> Result<(), Failure> {
         let response = self.open(start, end).await?;
         let whole = self.is_whole(&response, start)?;
-        if whole && self.whole.replace(true) && id > 0 {
-            return Ok(());
+        if whole {
+            if self.reader.get().is_some_and(|one| one != id) {
+                return Ok(());
+            }
+            self.reader.set(Some(id));
         }
         self.let_others_go();
         let (mut position, end) = if whole { (0, self.wanted.size) } else { (start, end) };

@@ -62,7 +62,9 @@ pub async fn fetch(
     let mut digest = Digest::start(Arc::clone(&partial), wanted.hash)?;
     let connections = Connections::new(http, wanted, &partial, report);
     let found = loop {
-        connections.run().await?;
+        while partial.have() < wanted.size {
+            connections.run().await?;
+        }
         // Pieces of an earlier run that turn out damaged are fetched once more.
         if let Some(found) = digest.finished().await {
             break found?;
