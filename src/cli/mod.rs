@@ -3,6 +3,7 @@
 mod ask;
 mod bench;
 mod chat;
+mod choice;
 mod completions;
 mod compute;
 mod config;

@@ -13,10 +13,10 @@ mod store;
 mod transfer;
 
 pub use account::{forget_token, is_token, store_token, whoami};
-pub use aliases::{Alias, aliases};
+pub use aliases::{Alias, Names, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
 pub use error::Error;
-pub use files::choose;
+pub use files::{Choice, SAFETENSORS, Variant, choose, list, no_model, usual, variants};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
 pub use store::{LocalModel, Store};
