@@ -114,8 +114,10 @@ impl Plan {
         let layout = Layout::new(&settings.cache_dir, &self.repo);
         self.check_room(settings, force)?;
         layout.prepare()?;
-        let here =
-            |planned: &Planned| !force && planned.here_bytes == planned.file.size_bytes && is_whole(&layout, planned);
+        let here = |planned: &Planned| {
+            let whole = planned.here_bytes == planned.file.size_bytes && is_whole(&layout, planned);
+            !force && whole && !transfer::is_begun(&layout.blob(planned.hash()))
+        };
         let came = if self.files.iter().all(here) {
             // Nothing is missing: no connection is opened.
             self.files.iter().for_each(|planned| tell(Event::File { file: &planned.file, fetched_bytes: 0 }));
@@ -195,6 +197,8 @@ impl Plan {
         };
         // The other process may have brought it.
         let came = if is_whole(layout, planned) && (!force || waited) {
+            // A kill right after it got its name left the record of its pieces.
+            transfer::forget(&layout.blob(planned.hash()));
             0
         } else {
             let what = What { repo: &self.repo, revision: &self.commit, file: Some(path) };

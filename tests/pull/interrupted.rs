@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::common::hub::{ALWAYS, At, Fault, Hub};
 use super::common::{Home, finish, noise};
 use super::{
-    CHUNK, FILE, MIB, WEIGHTS, assert_fails, assert_nameless, blob, blobs, folder, hub, oai, pull, pull_whole,
+    CHUNK, FILE, MIB, WEIGHTS, assert_fails, assert_nameless, assert_whole, blob, blobs, folder, hub, oai, pull,
+    pull_whole,
 };
 
 /// A home with a part of the weights, as a pull left it that the hub cut off.
@@ -43,11 +44,14 @@ fn a_connection_that_breaks_again_and_again_is_no_failure() {
 /// One connection has brought its share and left; the other breaks, and nobody else is there.
 #[test]
 fn the_last_connection_goes_on_alone() {
-    let (home, hub) = (Home::new(), Hub::of(super::Repo::new(super::REPO).file(FILE, noise(8 * MIB, 4))));
-    hub.fault(At::Bytes, Fault::Slow(1 << 40), 1);
-    hub.fault(At::Bytes, Fault::Cut(300_000), 4);
-    let (code, _, stderr) = finish(oai(&home, &hub, &["pull", super::REPO]).timeout(Duration::from_secs(20)));
+    let (home, hub) = (Home::new(), hub());
+    hub.fault(At::Bytes, Fault::Slow(8 * MIB), 1);
+    hub.fault(At::Bytes, Fault::Stall(500_000), 1);
+    let mut command = oai(&home, &hub, &["pull", super::REPO]);
+    command.env("OAI_CONNECTIONS", "2").env("HF_HUB_DOWNLOAD_TIMEOUT", "1").timeout(Duration::from_secs(20));
+    let (code, _, stderr) = finish(&mut command);
     assert_eq!(code, 0, "{stderr}");
+    assert_whole(&home);
 }
 
 #[test]

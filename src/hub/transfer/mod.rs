@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use digest::Hasher;
+pub use partial::{forget, is_begun};
 pub use partial::{JOURNAL, PARTIAL};
 
 use super::Error;

@@ -249,6 +249,11 @@ pub fn recorded(blob: &Path, size: u64) -> u64 {
     fs::metadata(with_ending(blob, FOREIGN)).map_or(0, |m| if m.len() <= size { m.len() } else { 0 })
 }
 
+/// Whether an earlier run of ours left something beside `blob`.
+pub fn is_begun(blob: &Path) -> bool {
+    [JOURNAL, PARTIAL].iter().any(|ending| fs::symlink_metadata(with_ending(blob, ending)).is_ok())
+}
+
 /// Throws away what an earlier run left of `blob`.
 pub fn forget(blob: &Path) {
     for ending in [JOURNAL, PARTIAL, FOREIGN] {
