@@ -167,6 +167,9 @@ impl Plan {
         for planned in large {
             came += self.fetch_one(http, layout, planned, force, &tell).await?;
         }
+        for planned in self.files.iter().filter(|p| !std::ptr::eq(blobs[p.hash()], *p)) {
+            (tell.borrow_mut())(Event::File { file: &planned.file, fetched_bytes: 0 });
+        }
         Ok(came)
     }
 

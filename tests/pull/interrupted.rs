@@ -40,6 +40,16 @@ fn a_connection_that_breaks_again_and_again_is_no_failure() {
     assert!(hub.sent_bytes() <= WEIGHTS.len() as u64 + CHUNK, "{}", hub.sent_bytes());
 }
 
+/// One connection has brought its share and left; the other breaks, and nobody else is there.
+#[test]
+fn the_last_connection_goes_on_alone() {
+    let (home, hub) = (Home::new(), Hub::of(super::Repo::new(super::REPO).file(FILE, noise(8 * MIB, 4))));
+    hub.fault(At::Bytes, Fault::Slow(1 << 40), 1);
+    hub.fault(At::Bytes, Fault::Cut(300_000), 4);
+    let (code, _, stderr) = finish(oai(&home, &hub, &["pull", super::REPO]).timeout(Duration::from_secs(20)));
+    assert_eq!(code, 0, "{stderr}");
+}
+
 #[test]
 #[cfg(unix)]
 fn ctrl_c_ends_it_at_once_and_keeps_what_came() {

@@ -11,6 +11,7 @@ mod interrupted;
 mod offline;
 mod ordinary;
 mod proxy;
+mod python;
 mod reports;
 mod together;
 

@@ -3,7 +3,7 @@
 
 use super::common::hub::{Asked, COMMIT, Hub, Repo, sha256};
 use super::common::{GUIDE, Home, assert_error, finish};
-use super::{FILE, REPO, assert_whole, blobs, folder, hub, pull_whole, repo, run, snapshot};
+use super::{FILE, REPO, assert_whole, blobs, folder, hub, oai, pull_whole, repo, run, snapshot};
 
 const GUIDE_FILE: &str = "tiny-Q8_0.gguf";
 
@@ -78,6 +78,33 @@ fn a_mirror_that_tells_no_hashes_is_asked_for_each_file() {
         let log = hub.take_log();
         assert!(log.iter().any(|asked| asked.method == "HEAD" && asked.path.ends_with(FILE)), "{log:#?}");
     }
+}
+
+#[test]
+fn a_mirror_below_a_path_is_a_hub_too() {
+    for ending in ["/mirror", "/mirror/", "/"] {
+        let (home, hub) = (Home::new(), hub());
+        let endpoint = format!("{}{ending}", hub.endpoint);
+        let (code, _, stderr) = finish(oai(&home, &hub, &["pull", REPO]).env("HF_ENDPOINT", endpoint));
+        assert_eq!(code, 0, "{stderr}");
+        assert_whole(&home);
+        let log = hub.take_log();
+        assert!(log[0].path.starts_with(ending.trim_end_matches('/')), "{log:#?}");
+    }
+}
+
+#[test]
+fn many_files_come_side_by_side() {
+    let mut repo = Repo::new(REPO).file("config.json", &b"{}"[..]);
+    for index in 0..120 {
+        let part = super::WEIGHTS.slice(index * 1000..(index + 1) * 1000 + index);
+        repo = repo.file(&format!("model-{index:05}-of-00120.safetensors"), part);
+    }
+    let (home, hub) = (Home::new(), Hub::of(repo));
+    let (code, _, stderr) = run(&home, &hub, &["pull", REPO]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!((blobs(&home).len(), std::fs::read_dir(snapshot(&home)).unwrap().count()), (121, 121));
+    assert!(hub.peak() <= 8, "{} at once", hub.peak());
 }
 
 #[test]

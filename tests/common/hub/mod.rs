@@ -155,8 +155,10 @@ impl Hub {
             .route("/api/models/{org}/{repo}/tree/{revision}", get(api::tree))
             .route("/api/resolve-cache/models/{org}/{repo}/{revision}/{*path}", get(resolve::small))
             .route("/{org}/{repo}/resolve/{revision}/{*path}", get(resolve::resolve))
-            .layer(middleware::from_fn_with_state(("hub", Arc::clone(&shared)), note))
             .with_state(Arc::clone(&shared));
+        // Some mirrors live below a path.
+        let of_hub = Router::new().nest("/mirror", of_hub.clone()).merge(of_hub);
+        let of_hub = of_hub.layer(middleware::from_fn_with_state(("hub", Arc::clone(&shared)), note));
         let of_network = Router::new()
             .fallback(network::answer)
             .layer(middleware::from_fn_with_state(("network", Arc::clone(&shared)), note))
