@@ -15,7 +15,7 @@ use crate::model::{decoder, encoder};
 /// Find models: short names first, then the hub's repositories
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Every word must be in a repository's name; of a short name also what the model is good for counts. Sizes\nare parameters, downloads those of the last 30 days. RUNS says whether oai runs the architecture.\n\nExamples:\n  oai search qwen3 8b\n  oai search --gguf --sort recent mistral\n  oai search --offline code\n  oai search granite --json | jq -r '.[] | select(.runs).name'"
+    after_help = "Every word must be in a repository's name; of a short name, what the model is good for counts too.\nSizes are parameters, downloads those of the last 30 days. RUNS says whether oai runs the\narchitecture.\n\nExamples:\n  oai search qwen3 8b\n  oai search --gguf --sort recent mistral\n  oai search --offline code\n  oai search granite --json | jq -r '.[] | select(.runs).name'"
 )]
 pub struct Args {
     /// Words to look for
