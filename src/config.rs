@@ -370,7 +370,7 @@ fn own_model(file: &Path, name: &str, value: &toml::Value, home: Option<&str>) -
         (Some(rest), Some(home)) => Some(Path::new(home).join(rest)),
         (Some(_), None) => return Err(wrong(format!("{}: no home folder: set HOME", model.repo))),
         // A folder of the same name is no repository, nor is a file.
-        _ if model.repo.starts_with('.') || (model.repo.ends_with(".gguf") && !model.repo.contains("://")) => {
+        _ if model.repo.starts_with('.') || (model.repo.ends_with(".gguf") && !model.repo.contains(':')) => {
             let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
             Some(folder.join(model.repo.trim_start_matches("./")))
         }

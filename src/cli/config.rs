@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::output;
+use super::{model, output};
 use crate::config::Settings;
 
 /// Show the effective settings and where each came from
@@ -18,6 +18,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
+    // What is wrong with a name is said here too.
+    model::names(settings)?;
     let paths = [
         ("config file", &settings.paths.config_file),
         ("data folder", &settings.paths.data_dir),
@@ -31,7 +33,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
             .collect();
         let paths: serde_json::Map<_, _> =
             paths.map(|(key, path)| (key.replace(' ', "_"), json!(path.display().to_string()))).into_iter().collect();
-        return output::line(&output::json(&json!({ "settings": values, "paths": paths }))?);
+        let models: serde_json::Map<_, _> =
+            settings.models.iter().map(|(name, own)| (name.clone(), json!(own))).collect();
+        return output::line(&output::json(&json!({ "settings": values, "paths": paths, "models": models }))?);
     }
     let mut rows: Vec<Vec<String>> = Vec::new();
     for setting in settings.all() {
@@ -44,5 +48,12 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     rows.push(vec!["hub".to_owned(), settings.hub_endpoint.clone()]);
     // The first two columns are aligned; paths in the second may be long and stand alone.
     let (with_origin, plain): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.len() == 3);
-    output::line(&format!("{}\n{}", output::table(&with_origin), output::table(&plain).trim_end()))
+    let models = settings.models.iter().map(|(name, own)| {
+        let tag = own.file.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+        vec![format!("models.{name}"), output::neutralize(&format!("{}{tag}", own.repo))]
+    });
+    let models = output::table(&models.collect::<Vec<_>>());
+    let gap = if models.is_empty() { "" } else { "\n" };
+    let text = format!("{}\n{}{gap}{models}", output::table(&with_origin), output::table(&plain));
+    output::line(text.trim_end())
 }

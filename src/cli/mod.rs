@@ -21,6 +21,7 @@ mod process;
 mod pull;
 mod rm;
 mod sampling;
+mod search;
 mod show;
 mod speculation;
 mod text;
@@ -56,6 +57,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Pull(pull::Args),
+    Search(search::Args),
     #[command(visible_alias = "ls")]
     List(list::Args),
     Show(show::Args),
@@ -120,6 +122,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     process::prepare(if matches!(command, Command::Tune(_)) { Some(1) } else { settings.count("threads") });
     match command {
         Command::Pull(args) => pull::run(&args, &settings),
+        Command::Search(args) => search::run(&args, &settings),
         Command::List(args) => list::run(&args, &settings),
         Command::Show(args) => show::run(&args, &settings),
         Command::Rm(args) => rm::run(&args, &settings),

@@ -3,8 +3,8 @@
 //!
 //! hf-hub 1.0.0 drops the hashes of large files from its listings and cannot ask for those of small
 //! ones, may store the body of a refusal as the model, and cannot resume. So repositories and files
-//! come over plain HTTP: no xet session is made, and its telemetry never starts. Searching and
-//! accounts are hf-hub's.
+//! come over plain HTTP: no xet session is made, and its telemetry never starts. Accounts are
+//! hf-hub's.
 
 use reqwest::Method;
 use serde::Deserialize;

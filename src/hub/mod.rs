@@ -9,6 +9,7 @@ mod http;
 mod layout;
 mod name;
 mod pull;
+mod search;
 mod store;
 mod transfer;
 
@@ -19,10 +20,21 @@ pub use error::Error;
 pub use files::{Choice, SAFETENSORS, Variant, choose, list, no_model, usual, variants};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
+pub use search::{Found, MOST, Order, Search, Weights};
 pub use store::{LocalModel, Store};
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Asks the hub for models.
+pub fn search(
+    settings: &HubSettings,
+    asked: &Search<'_>,
+    retried: &mut dyn FnMut(&str, Duration, u32),
+) -> Result<Vec<Found>, Error> {
+    let http = http::Http::new(settings)?;
+    pull::block_on(search::search(&http, asked, retried))?
+}
 
 /// Where the hub is and where its files go; the configuration fills it.
 #[derive(Debug, Clone)]

@@ -29,8 +29,8 @@ impl ModelRef {
         }
         // A path says so itself: by how it begins, by its ending, or by being there.
         let path = PathBuf::from(text);
-        let looks_local = text.starts_with(['/', '.', '~']) || (text.ends_with(".gguf") && !text.contains("://"));
-        if looks_local || path.is_absolute() || (path.exists() && !text.contains(':')) {
+        let looks_local = text.starts_with(['/', '.', '~']) || (text.ends_with(".gguf") && !text.contains(':'));
+        if looks_local || path.is_absolute() || (path.exists() && (text.ends_with(".gguf") || !text.contains(':'))) {
             return Ok(ModelRef::File(path));
         }
         if let Some((_, rest)) = text.split_once("://") {
@@ -121,6 +121,7 @@ mod tests {
         assert_eq!(repo("mistral-7b").1, some("Q4_K_M"));
         assert_eq!(repo("all-minilm"), ("sentence-transformers/all-MiniLM-L6-v2".to_owned(), None, None));
         assert_eq!(repo("qwen3:8b-q8_0"), ("unsloth/Qwen3-8B-GGUF".to_owned(), some("q8_0"), None));
+        assert_eq!(repo("org/name:sub/a-Q8_0.gguf").1, some("sub/a-Q8_0.gguf"));
         let url = "https://huggingface.co/org/name/resolve/v1/sub/file.gguf?download=true";
         assert_eq!(repo(url), ("org/name".to_owned(), some("sub/file.gguf"), some("v1")));
         assert_eq!(parse("./x.gguf").unwrap(), ModelRef::File("./x.gguf".into()));

@@ -151,7 +151,7 @@ fn a_new_commit_fetches_what_changed() {
 fn choices_urls_and_names_that_are_not_there() {
     let home = Home::new();
     let hub = Hub::start(&[("a-Q8_0.gguf", GUIDE), ("a-Q4_K_M.gguf", GUIDE), ("b.gguf", GUIDE)], None);
-    assert_error(run(&home, &hub, &["pull", "org/repo:Q2_K"]), 6, &["Q2_K", "Q4_K_M, Q8_0"]);
+    assert_error(run(&home, &hub, &["pull", "org/repo:Q2_K"]), 6, &["Q2_K", "Q4_K_M (2.2 MB), Q8_0 (2.2 MB), b ("]);
     let (code, _, stderr) = run(&home, &hub, &["pull", &format!("{}/org/repo/resolve/main/b.gguf", hub.endpoint)]);
     assert_eq!(code, 0, "{stderr}");
     let (_, _, stderr) = run(&home, &hub, &["pull", REPO]);
