@@ -8,6 +8,8 @@ pub enum Error {
     UnknownName { name: String, hint: String },
     #[error("{name} is not on this machine{hint}; get it with: oai pull {name}")]
     NotHere { name: String, hint: String },
+    #[error("{name} is not on this machine, and offline it cannot be fetched; leave out --offline (or HF_HUB_OFFLINE)")]
+    NotHereOffline { name: String },
     #[error("{} does not exist", path.display())]
     NoFile { path: PathBuf },
     #[error(
@@ -60,10 +62,14 @@ pub enum Error {
     NoRoom { path: PathBuf, needed: u64, free: u64 },
     #[error("cannot reach {endpoint}: {reason}; check the connection, HF_ENDPOINT and HTTPS_PROXY, and run it again")]
     Connection { endpoint: String, reason: String },
-    #[error("{file} came incomplete ({got} of {expected} bytes); run the same pull again, it goes on from there")]
-    Incomplete { file: String, got: u64, expected: u64 },
+    #[error(
+        "{file} came incomplete ({got} of {expected} bytes): {reason}; run the same pull again, it goes on from there"
+    )]
+    Incomplete { file: String, got: u64, expected: u64, reason: String },
     #[error("{file} does not have the hash that the hub promised, and was thrown away; run the same pull again")]
     Hash { file: String },
+    #[error("cannot start a thread: {0}")]
+    Threads(std::io::Error),
     #[error("cannot write {}: {source}; set HF_HOME to a folder with room that you own", path.display())]
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot read {}: {source}", path.display())]
@@ -77,6 +83,7 @@ impl Error {
             self,
             Error::UnknownName { .. }
                 | Error::NotHere { .. }
+                | Error::NotHereOffline { .. }
                 | Error::NoFile { .. }
                 | Error::Several { .. }
                 | Error::NoEmbedder

@@ -2,19 +2,21 @@
 
 mod aliases;
 mod api;
-mod client;
-mod download;
 mod error;
 mod files;
 mod http;
+mod layout;
 mod name;
+mod pull;
 mod store;
+mod transfer;
 
 pub use aliases::{Alias, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
-pub use download::{Progress, PullOptions, pull};
 pub use error::Error;
+pub use files::choose;
 pub use name::ModelRef;
+pub use pull::{Event, Plan, Planned, look_up};
 pub use store::{LocalModel, Store};
 
 use std::path::PathBuf;
