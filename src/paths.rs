@@ -26,7 +26,8 @@ pub struct Paths {
 
 /// Where packages put the models of ollama's service
 /// (<https://github.com/ollama/ollama/blob/main/docs/faq.mdx>).
-const OLLAMA_SERVICE: &[&str] = &["/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama"];
+const OLLAMA_SERVICE: &[&str] =
+    &["/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama"];
 
 impl Paths {
     /// From the environment; `get` reads a variable.

@@ -6,16 +6,21 @@ mod chat;
 mod completions;
 mod compute;
 mod config;
+mod du;
 mod embed;
 mod exit;
 mod generation;
+mod import;
 mod interrupt;
 mod list;
+mod lock;
 mod man;
 mod model;
 mod output;
 mod perplexity;
 mod process;
+mod provenance;
+mod prune;
 mod pull;
 mod rm;
 mod sampling;
@@ -25,6 +30,7 @@ mod text;
 mod thinking;
 mod tokenize;
 mod tune;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -58,6 +64,11 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Rm(rm::Args),
+    Import(import::Args),
+    Prune(prune::Args),
+    Du(du::Args),
+    Verify(verify::Args),
+    Lock(lock::Args),
     Ask(ask::Args),
     Chat(chat::Args),
     Tokenize(tokenize::Args),
@@ -119,6 +130,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::List(args) => list::run(&args, &settings),
         Command::Show(args) => show::run(&args, &settings),
         Command::Rm(args) => rm::run(&args, &settings),
+        Command::Import(args) => import::run(&args, &settings),
+        Command::Prune(args) => prune::run(&args, &settings),
+        Command::Du(args) => du::run(&args, &settings),
+        Command::Verify(args) => verify::run(&args, &settings),
+        Command::Lock(args) => lock::run(&args, &settings),
         Command::Ask(args) => ask::run(&args, &settings),
         Command::Chat(args) => chat::run(&args, settings),
         Command::Tokenize(args) => tokenize::run(&args, &settings),

@@ -4,11 +4,14 @@ mod aliases;
 mod api;
 mod error;
 mod files;
+pub mod hash;
 mod http;
 mod layout;
+pub mod lock_file;
 mod name;
+pub mod provenance;
 mod pull;
-mod store;
+pub mod store;
 mod transfer;
 
 pub use aliases::{Alias, aliases};

@@ -1,11 +1,12 @@
 //! Files as the disk has them: which names are one file, what they take, what deleting one frees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::super::Error;
+use super::super::transfer::{JOURNAL, PARTIAL};
 
 /// Which file a name leads to: two names with one identity are hard links.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,14 @@ pub fn identity(path: &Path) -> Option<Identity> {
     return fs::metadata(path).ok().map(|metadata| identity_of(&metadata));
     #[cfg(not(unix))]
     fs::canonicalize(path).ok().map(Identity)
+}
+
+/// The identity of the name itself: of a link, where it is one.
+pub fn identity_of_name(path: &Path) -> Option<Identity> {
+    #[cfg(unix)]
+    return fs::symlink_metadata(path).ok().map(|metadata| identity_of(&metadata));
+    #[cfg(not(unix))]
+    Some(Identity(path.to_owned()))
 }
 
 #[cfg(unix)]
@@ -67,13 +76,13 @@ pub fn size_once<'a>(paths: impl IntoIterator<Item = &'a Path>) -> u64 {
 
 /// The bytes that deleting all of `paths` frees: a file that has another name lives on.
 pub fn freed<'a>(paths: impl IntoIterator<Item = &'a Path>) -> u64 {
-    let mut deleted: std::collections::BTreeMap<Identity, (u64, u64, u64)> = Default::default();
+    let mut deleted: BTreeMap<Identity, (u64, u64, u64)> = BTreeMap::new();
     for path in paths {
         let Ok(metadata) = fs::symlink_metadata(path) else { continue };
         if !metadata.is_file() {
             continue;
         }
-        let Some(identity) = identity(path) else { continue };
+        let Some(identity) = identity_of_name(path) else { continue };
         deleted.entry(identity).or_insert((bytes(path, &metadata), names(&metadata), 0)).2 += 1;
     }
     deleted.into_values().filter(|(_, names, gone)| gone >= names).map(|(bytes, ..)| bytes).sum()
@@ -101,9 +110,9 @@ fn bytes(path: &Path, metadata: &Metadata) -> u64 {
 
 /// Whether the name is one of a download that is not over: ours, or one of Hugging Face's tools.
 pub fn is_unfinished(path: &Path) -> bool {
-    const ENDINGS: &[&str] = &[".incomplete", ".oai-partial", ".oai-journal", ".shared", ".tmp"];
+    const ENDINGS: &[&str] = &[PARTIAL, JOURNAL, "incomplete", "shared", "tmp"];
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
+    name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }
 
 /// What is in a folder, in the order of names; nothing when it is not there.
@@ -170,24 +179,24 @@ pub fn file_name(text: &str) -> String {
     name
 }
 
-/// Writes a small file so that it is there whole, or as it was: beside it, synced, renamed.
-pub fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
-    use std::io::Write;
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(failed)?;
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let write = || {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|source| {
-        let _ = fs::remove_file(&temporary);
-        failed(source)
-    })
+/// The text that [`file_name`] made `name` of.
+pub fn text_of(name: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = name.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match digits.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -213,5 +222,8 @@ mod tests {
     fn a_name_becomes_a_name_of_a_file() {
         assert_eq!(file_name("org/repo:Q4_K_M"), "org%2frepo%3aQ4_K_M");
         assert_eq!(file_name("../x"), "%2e.%2fx");
+        for text in ["org/repo:Q4_K_M", "../x", "my:7b", "é%20"] {
+            assert_eq!(text_of(&file_name(text)), text);
+        }
     }
 }

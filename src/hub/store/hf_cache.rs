@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::super::Error;
 use super::super::name::did_you_mean;
-use super::super::{Error, api};
 use super::model::{LocalModel, ModelFile, Place, models_in};
 use super::{disk, files_of, shared_blobs};
 
@@ -72,6 +72,13 @@ pub struct Partial {
     pub modified: Option<SystemTime>,
 }
 
+impl Snapshot {
+    /// The files that can be read.
+    pub fn files(&self) -> Vec<ModelFile> {
+        files_of(&self.entries, |kind| matches!(kind, EntryKind::Blob(_) | EntryKind::File))
+    }
+}
+
 impl HfCache {
     pub fn new(folder: &Path) -> HfCache {
         HfCache { folder: folder.to_owned() }
@@ -82,10 +89,8 @@ impl HfCache {
         let mut repos = Vec::new();
         for folder in disk::children(&self.folder)? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if let Some(name) = name.strip_prefix("models--")
-                && folder.is_dir()
-            {
-                repos.push(Repo { name: name.replacen("--", "/", 1), folder, cache: self.folder.clone() });
+            if let Some(name) = Repo::name_of(&name).filter(|_| folder.is_dir()) {
+                repos.push(Repo { name, folder, cache: self.folder.clone() });
             }
         }
         Ok(repos)
@@ -132,6 +137,11 @@ impl HfCache {
 }
 
 impl Repo {
+    /// The name of the repository whose folder is called `folder`: the reverse of [`folder_name`].
+    pub fn name_of(folder: &str) -> Option<String> {
+        folder.strip_prefix("models--").map(|name| name.replacen("--", "/", 1))
+    }
+
     /// Newest snapshot first: an older one shows only what the newer lacks.
     pub fn models(&self) -> Result<Vec<LocalModel>, Error> {
         let mut models: Vec<LocalModel> = Vec::new();
@@ -149,10 +159,16 @@ impl Repo {
     pub fn models_of(&self, snapshot: &Snapshot) -> Vec<LocalModel> {
         let place = Place::Cache { repo: self.name.clone(), commit: snapshot.commit.clone() };
         let foreign: Vec<ModelFile> = files_of(&snapshot.entries, |kind| *kind == EntryKind::Foreign);
-        let usable = files_of(&snapshot.entries, |kind| matches!(kind, EntryKind::Blob(_) | EntryKind::File));
+        let usable = snapshot.files();
         let mut models = models_in(&self.name, &snapshot.folder, &usable, &place);
-        models.retain(|model| !foreign.iter().any(|file| super::belongs_to(&file.path, model)));
+        models.retain(|model| !foreign.iter().any(|file| model.may_open(&file.path)));
         models
+    }
+
+    /// The files that are there of `commit`.
+    pub fn files_at(&self, commit: &str) -> Result<Vec<ModelFile>, Error> {
+        let snapshots = self.snapshots()?;
+        Ok(snapshots.iter().find(|snapshot| snapshot.commit == commit).map(Snapshot::files).unwrap_or_default())
     }
 
     /// What is there of each commit, newest first.
@@ -176,8 +192,7 @@ impl Repo {
             snapshots.push(Snapshot { commit, folder, entries });
         }
         let referred: Vec<String> = self.refs()?.into_iter().map(|(_, commit)| commit).collect();
-        snapshots
-            .sort_by_key(|s| std::cmp::Reverse((disk::modified(&s.folder), referred.contains(&s.commit))));
+        snapshots.sort_by_key(|s| std::cmp::Reverse((disk::modified(&s.folder), referred.contains(&s.commit))));
         Ok(snapshots)
     }
 
@@ -261,11 +276,22 @@ impl Repo {
         self.cache.join(".locks").join(folder_name(&self.name))
     }
 
+    /// The files that are locked while a blob is fetched.
+    pub fn locks(&self) -> Result<Vec<PathBuf>, Error> {
+        if !disk::is_real_folder(&self.cache.join(".locks")) {
+            return Ok(Vec::new());
+        }
+        Ok(disk::walk(&self.locks_folder())?.into_iter().map(|(path, _)| path).collect())
+    }
+
     /// Whether a process holds the lock under which the blob `hash` is fetched.
     pub fn is_being_fetched(&self, hash: &str) -> bool {
-        let path = self.locks_folder().join(format!("{hash}.lock"));
-        let Ok(file) = fs::File::options().write(true).open(path) else { return false };
-        matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
+        is_locked(&self.locks_folder().join(format!("{hash}.lock")))
+    }
+
+    /// Whether a process fetches anything of the repository.
+    pub fn is_busy(&self) -> Result<bool, Error> {
+        Ok(self.locks()?.iter().any(|path| is_locked(path)))
     }
 
     /// Whether the folder of the repository is one of the cache, not a link to elsewhere.
@@ -276,11 +302,12 @@ impl Repo {
     pub fn cache(&self) -> &Path {
         &self.cache
     }
+}
 
-    /// The hash that a blob is named by, where it is named so.
-    pub fn hash_of(entry: &Entry) -> Option<String> {
-        let EntryKind::Blob(blob) = &entry.kind else { return None };
-        let name = blob.file_name()?.to_str()?.to_lowercase();
-        api::is_hash(&name).then_some(name)
+fn is_locked(path: &Path) -> bool {
+    if !fs::symlink_metadata(path).is_ok_and(|m| m.is_file()) {
+        return false;
     }
+    let Ok(file) = fs::File::options().write(true).open(path) else { return false };
+    matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::super::{Error, files};
+use super::super::{Error, api, files};
 use super::disk;
 use crate::guide;
 use crate::weights::Source;
@@ -31,6 +31,17 @@ pub struct ModelFile {
     pub on_disk: PathBuf,
 }
 
+impl ModelFile {
+    /// The hash that its blob is named by, where it has such a name.
+    pub fn named_hash(&self) -> Option<String> {
+        let target = std::fs::read_link(&self.on_disk).unwrap_or_else(|_| self.on_disk.clone());
+        let name = target.file_name()?.to_str()?.to_lowercase();
+        // ollama's blobs say the kind of hash.
+        let hash = name.strip_prefix("sha256-").unwrap_or(&name);
+        api::is_hash(hash).then(|| hash.to_owned())
+    }
+}
+
 /// Whose a model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -39,12 +50,21 @@ pub enum Place {
     /// A path that the user gave.
     Path,
     /// The Hugging Face cache.
-    Cache { repo: String, commit: String },
+    Cache {
+        repo: String,
+        commit: String,
+    },
     /// oai's own folder, adopted with `oai import`.
-    Imported { folder: PathBuf },
+    Imported {
+        folder: PathBuf,
+    },
     /// ollama's store, under the name that ollama gives it.
-    Ollama { name: String },
-    LmStudio { folder: PathBuf },
+    Ollama {
+        name: String,
+    },
+    LmStudio {
+        folder: PathBuf,
+    },
 }
 
 impl Place {
@@ -103,6 +123,15 @@ impl LocalModel {
     pub(super) fn has_tag(&self, repo: &str, tag: &str) -> bool {
         let paths: Vec<String> = self.files.iter().map(|file| file.path.clone()).collect();
         files::choose(repo, &paths, Some(tag)).is_ok()
+    }
+
+    /// Whether loading it may open the file at `path` of its folder: a part of it, or, beside a safetensors set,
+    /// whatever that folder has.
+    pub fn may_open(&self, path: &str) -> bool {
+        match self.files.first() {
+            Some(first) if first.path.ends_with(".gguf") => files::stem(path) == files::stem(&first.path),
+            _ => !path.ends_with(".gguf"),
+        }
     }
 
     /// The repository and commit that it is of.
