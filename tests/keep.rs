@@ -124,7 +124,7 @@ fn seconds_ago(row: &Value) -> u64 {
 fn a_list_says_what_each_model_is_and_counts_shared_disk_once() {
     let home = Home::new();
     let (one, other) = (Repo::new(&home, "org/one"), Repo::new(&home, "org/other"));
-    one.file(NEW, "tiny-Q8_0.gguf", GUIDE).file(OLD, "tiny-Q8_0.gguf", GUIDE).refer("main", NEW);
+    one.file(OLD, "tiny-Q8_0.gguf", GUIDE).file(NEW, "tiny-Q8_0.gguf", GUIDE).refer("main", NEW);
     // The same bytes by another repository: one file on the disk.
     other.link(NEW, "same-Q8_0.gguf", &format!("../../blobs/{}", sha256(GUIDE)));
     fs::create_dir_all(other.0.join("blobs")).unwrap();
@@ -385,6 +385,9 @@ fn an_imported_file_is_shared_found_by_name_and_removed() {
     let bad = home.path().join("bad.gguf");
     fs::write(&bad, &GUIDE[..500]).unwrap();
     assert_error(home.run(&["import", bad.to_str().unwrap()]), 4, &["bad.gguf", "truncated"]);
+    let empty = home.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    assert_error(home.run(&["import", empty.to_str().unwrap()]), 4, &["empty", "no GGUF file"]);
     assert_eq!(names(&json(&home, &["list", "--json"])), ["my-tiny-q8_0", "guide"]);
     // A name that means another is taken on demand, and means this from then on.
     assert_eq!(home.run(&["import", path, "mistral-7b", "--force"]).0, 0);

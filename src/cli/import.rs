@@ -32,12 +32,20 @@ pub struct Args {
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     interrupt::exit_with("interrupted; nothing was imported")?;
-    let path = std::fs::canonicalize(&args.path).map_err(|_| crate::hub::Error::NoFile { path: args.path.clone() })?;
+    let missing = |_| crate::hub::Error::NoFile { path: args.path.clone() };
+    let mut path = std::path::absolute(&args.path).map_err(missing)?;
+    std::fs::metadata(&path).map_err(missing)?;
+    // A name is taken as it is given: what a link leads to may be called anything.
+    if path.file_name().is_none() {
+        path = std::fs::canonicalize(&path)?;
+    }
     let name = args.name.clone().unwrap_or_else(|| default_name(&path));
     check_name(&name, args.force)?;
-    // As loading it would fail.
-    engine::inspect(&Source::Path(path.clone()))?;
     let files = files_at(&path)?;
+    let single = files.iter().all(|file| file.path.ends_with(".gguf")) || !path.is_dir();
+    let source = files.first().filter(|_| single).map_or(&path, |file| &file.on_disk);
+    // Fails as loading it would.
+    engine::inspect(&Source::Path(source.clone()))?;
     let bar = if output::stderr_is_terminal() { bar()? } else { ProgressBar::hidden() };
     let options = ImportOptions { link: args.link, force: args.force };
     let store = Store::new(&settings.paths);

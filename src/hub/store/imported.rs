@@ -128,7 +128,10 @@ pub fn files_at(path: &Path) -> Result<Vec<ModelFile>, Error> {
     let mut models = models_in("", path, &found, &Place::Path);
     match models.len() {
         1 => Ok(models.remove(0).files),
-        0 => Err(Error::NoModel { repo: path.display().to_string() }),
+        0 => {
+            let why = "it holds no GGUF file and no safetensors model".to_owned();
+            Err(Error::Unusable { name: path.display().to_string(), why })
+        }
         n => {
             let choices: Vec<String> = models.iter().filter_map(|m| m.files.first()).map(|f| f.path.clone()).collect();
             Err(Error::Several { name: path.display().to_string(), n, choices: choices.join(", ") })
