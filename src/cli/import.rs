@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{interrupt, output};
+use super::{interrupt, model, output};
 use crate::config::Settings;
 use crate::engine;
-use crate::hub::Store;
 use crate::hub::store::{Adopted, ImportOptions, check_name, default_name, files_at, import};
+use crate::hub::{ModelRef, Store};
 use crate::weights::Source;
 
 /// Adopt a model file or folder under a name
@@ -40,7 +40,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         path = std::fs::canonicalize(&path)?;
     }
     let name = args.name.clone().unwrap_or_else(|| default_name(&path));
-    check_name(&name, args.force)?;
+    let means = ModelRef::parse(&name, &model::names(settings)?);
+    check_name(&name, !args.force && matches!(means, Ok(ModelRef::Repo { .. })))?;
     let files = files_at(&path)?;
     let single = files.iter().all(|file| file.path.ends_with(".gguf")) || !path.is_dir();
     let source = files.first().filter(|_| single).map_or(&path, |file| &file.on_disk);

@@ -3,6 +3,7 @@
 mod ask;
 mod bench;
 mod chat;
+mod choice;
 mod completions;
 mod compute;
 mod config;
@@ -14,6 +15,7 @@ mod import;
 mod interrupt;
 mod list;
 mod lock;
+mod login;
 mod man;
 mod model;
 mod output;
@@ -69,6 +71,8 @@ enum Command {
     Du(du::Args),
     Verify(verify::Args),
     Lock(lock::Args),
+    Login(login::Login),
+    Logout(login::Logout),
     Ask(ask::Args),
     Chat(chat::Args),
     Tokenize(tokenize::Args),
@@ -135,6 +139,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Du(args) => du::run(&args, &settings),
         Command::Verify(args) => verify::run(&args, &settings),
         Command::Lock(args) => lock::run(&args, &settings),
+        Command::Login(_) => login::login(&settings),
+        Command::Logout(_) => login::logout(&settings),
         Command::Ask(args) => ask::run(&args, &settings),
         Command::Chat(args) => chat::run(&args, settings),
         Command::Tokenize(args) => tokenize::run(&args, &settings),

@@ -8,7 +8,7 @@ use super::{output, speculation};
 use crate::config::Settings;
 use crate::engine::{Engine, KvType, LoadOptions, is_embedder};
 use crate::guide;
-use crate::hub::{self, HubSettings, LocalModel, ModelRef, Store};
+use crate::hub::{self, HubSettings, LocalModel, ModelRef, Names, Store};
 
 /// A loaded model under the name that found it.
 pub struct Loaded {
@@ -31,13 +31,19 @@ pub fn hub_settings(settings: &Settings) -> HubSettings {
         retries: settings.count("retries").map_or(5, |n| n as u32),
         connections: settings.count("connections").map_or(8, |n| n as usize),
         read_timeout: Duration::from_secs(settings.count("timeout").unwrap_or(30)),
+        no_proxy: settings.no_proxy,
         certificates: settings.text("certificates").map(Into::into),
     }
 }
 
+/// The short names that mean something here.
+pub fn names(settings: &Settings) -> Result<Names> {
+    Ok(Names::of(settings)?)
+}
+
 /// The model called `name`, on this machine.
 pub fn find(name: &str, settings: &Settings) -> Result<LocalModel> {
-    Ok(Store::new(&settings.paths).find_typed(name, ModelRef::parse(name))?)
+    Ok(Store::new(&settings.paths).find_typed(name, ModelRef::parse(name, &names(settings)?))?)
 }
 
 /// Loads the model called `name`.

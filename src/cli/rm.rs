@@ -36,7 +36,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
                 removal.model(&model)?;
                 (model.name, model.size_bytes)
             }
-            Err(error) => match partials(text, &store, &mut removal)? {
+            Err(error) => match partials(text, &store, &mut removal, settings)? {
                 Some(name) => (name, 0),
                 None => return Err(error),
             },
@@ -58,8 +58,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
 }
 
 /// The unfinished downloads of a repository that is here with nothing else; its name.
-fn partials(text: &str, store: &Store, removal: &mut Removal<'_>) -> Result<Option<String>> {
-    let Ok(ModelRef::Repo { repo, .. }) = ModelRef::parse(text) else { return Ok(None) };
+fn partials(text: &str, store: &Store, removal: &mut Removal<'_>, settings: &Settings) -> Result<Option<String>> {
+    let Ok(ModelRef::Repo { repo, .. }) = ModelRef::parse(text, &model::names(settings)?) else { return Ok(None) };
     let repo = store.cache.repo(&repo);
     let partials = repo.partials()?;
     if partials.is_empty() || !repo.models()?.is_empty() {

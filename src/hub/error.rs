@@ -29,6 +29,10 @@ pub enum Error {
     Several { name: String, n: usize, choices: String },
     #[error("{repo} holds no GGUF file and no safetensors model")]
     NoModel { repo: String },
+    #[error("{repo} holds only an adapter (LoRA), no model; pull the model that it was made for")]
+    OnlyAdapter { repo: String },
+    #[error("{repo} holds no GGUF file and no safetensors model, and {file} is of a kind that oai does not read")]
+    OtherFormat { repo: String, file: String },
     #[error("{endpoint} knows no {what}; check the name (a private repository needs a token: oai login)")]
     NotFound { endpoint: String, what: String },
     #[error(
@@ -41,6 +45,8 @@ pub enum Error {
         "{repo} needs permission (status {status}): see {endpoint}/{repo}, and run `oai login` (or set HF_TOKEN) with a token that may read it"
     )]
     Forbidden { repo: String, status: u16, endpoint: String },
+    #[error("{endpoint} does not accept the token; make one at {endpoint}/settings/tokens and run oai login")]
+    Token { endpoint: String },
     #[error("{repo} was taken down by the hub")]
     Disabled { repo: String },
     #[error("{what}: the hub answered with status {status}; try again later")]

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use super::super::Error;
 use super::super::name::did_you_mean;
-use super::model::{LocalModel, ModelFile, Place, models_in};
+use super::model::{LocalModel, ModelFile, Place, models_in, with_tag};
 use super::{disk, files_of, shared_blobs};
 
 /// The folder of a repository in the cache.
@@ -113,8 +113,7 @@ impl HfCache {
     pub fn find(&self, repo: &str, tag: Option<&str>, typed: &str) -> Result<LocalModel, Error> {
         let models = self.repo(repo).models()?;
         let here: Vec<String> = models.iter().map(|m| m.name.clone()).collect();
-        let fits = |model: &LocalModel| tag.is_none_or(|tag| model.has_tag(repo, tag));
-        let mut found: Vec<LocalModel> = models.into_iter().filter(fits).collect();
+        let mut found = with_tag(models, repo, tag);
         match found.len() {
             1 => Ok(found.remove(0)),
             0 => {
@@ -147,7 +146,7 @@ impl Repo {
         let mut models: Vec<LocalModel> = Vec::new();
         for snapshot in self.snapshots()? {
             for model in self.models_of(&snapshot) {
-                if models.iter().all(|m| m.name != model.name) {
+                if !models.iter().any(|m| m.is_another_of(&model)) {
                     models.push(model);
                 }
             }

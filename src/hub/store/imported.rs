@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Error, aliases, files, hash, layout, provenance};
+use super::super::{Error, files, hash, layout, provenance};
 use super::model::models_in;
 use super::{LocalModel, ModelFile, Place, Store, disk, used};
 
@@ -90,8 +90,8 @@ pub fn record(folder: &Path) -> Result<Imported, Error> {
     serde_json::from_str(&text).map_err(|e| Error::Record { path, reason: e.to_string() })
 }
 
-/// Whether a model may be called `name`; with `force` also what is the name of another.
-pub fn check_name(name: &str, force: bool) -> Result<(), Error> {
+/// Whether a model may be called `name`, which is not `taken` by another.
+pub fn check_name(name: &str, taken: bool) -> Result<(), Error> {
     let wrong = |why: &str| Err(Error::BadName { name: name.to_owned(), why: why.to_owned() });
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     if name == crate::guide::NAME {
@@ -106,7 +106,7 @@ pub fn check_name(name: &str, force: bool) -> Result<(), Error> {
     if name.ends_with(".gguf") || name.starts_with(super::OLLAMA) || name.starts_with(super::LM_STUDIO) {
         return wrong("it reads as a file or as a model of another program");
     }
-    if !force && aliases::find(name).is_some() {
+    if taken {
         return wrong("it is the short name of a model on the hub; choose another, or add --force");
     }
     Ok(())
@@ -282,11 +282,10 @@ mod tests {
             assert!(check_name(good, false).is_ok(), "{good}");
         }
         for bad in ["", "guide", "a/b", "../a", ".a", "-a", "a b", "a\n", "x.gguf", "ollama:x", "lmstudio:x", "é"] {
-            assert!(check_name(bad, true).is_err(), "{bad:?}");
+            assert!(check_name(bad, false).is_err(), "{bad:?}");
         }
-        assert!(check_name("mistral-7b", false).is_err());
-        assert!(check_name("mistral-7b", true).is_ok());
-        assert!(check_name(&"a".repeat(101), true).is_err());
+        assert!(check_name("mistral-7b", true).is_err());
+        assert!(check_name(&"a".repeat(101), false).is_err());
     }
 
     #[test]

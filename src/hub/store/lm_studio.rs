@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::Error;
 use super::super::name::did_you_mean;
-use super::model::models_in;
+use super::model::{models_in, with_tag};
 use super::{LocalModel, ModelFile, Place, disk};
 
 /// Of settings and of the pointer to another home.
@@ -64,7 +64,8 @@ pub fn of_repository(folders: &[PathBuf], repo: &str, tag: Option<&str>) -> Opti
         rest.is_some() && ["", ":"].contains(&model.name.get(label.len()..label.len() + 1).unwrap_or_default())
     };
     let mut found = models(folders);
-    found.retain(|model| of_repo(model) && tag.is_none_or(|tag| model.has_tag(repo, tag)));
+    found.retain(of_repo);
+    let mut found = with_tag(found, repo, tag);
     if found.len() == 1 { found.pop() } else { None }
 }
 

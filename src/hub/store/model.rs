@@ -1,10 +1,9 @@
 //! A model on this machine, and how files make one.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::super::{Error, api, files};
+use super::super::{Choice, Error, RemoteFile, api, files};
 use super::disk;
 use crate::guide;
 use crate::weights::Source;
@@ -119,12 +118,6 @@ impl LocalModel {
         }
     }
 
-    /// Whether `tag` means this one of the models of `repo`.
-    pub(super) fn has_tag(&self, repo: &str, tag: &str) -> bool {
-        let paths: Vec<String> = self.files.iter().map(|file| file.path.clone()).collect();
-        files::choose(repo, &paths, Some(tag)).is_ok()
-    }
-
     /// Whether loading it may open the file at `path` of its folder: a part of it, or, beside a safetensors set,
     /// whatever that folder has.
     pub fn may_open(&self, path: &str) -> bool {
@@ -132,6 +125,13 @@ impl LocalModel {
             Some(first) if first.path.ends_with(".gguf") => files::stem(path) == files::stem(&first.path),
             _ => !path.ends_with(".gguf"),
         }
+    }
+
+    /// Whether `other` is this model at another commit; which quantization a name leaves out depends on the files
+    /// beside it.
+    pub fn is_another_of(&self, other: &LocalModel) -> bool {
+        let first = |model: &LocalModel| model.files.first().map(|file| file.path.clone());
+        self.name == other.name || (first(self).is_some() && first(self) == first(other))
     }
 
     /// The repository and commit that it is of.
@@ -145,25 +145,37 @@ impl LocalModel {
 
 /// The models that the files of `folder` make; all are `name` or begin with it.
 pub fn models_in(name: &str, folder: &Path, found: &[ModelFile], place: &Place) -> Vec<LocalModel> {
+    let file = |remote: RemoteFile| found.iter().find(|file| file.path == remote.path).cloned();
     let mut models = Vec::new();
-    let mut parts: BTreeMap<(&str, &str), Vec<ModelFile>> = BTreeMap::new();
-    for file in found.iter().filter(|file| files::is_gguf_model(&file.path)) {
-        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        parts.entry((folder, files::stem(&file.path))).or_default().push(file.clone());
-    }
-    for mut parts in parts.into_values() {
-        // Of several parts the first is named; opening it opens all.
-        parts.sort_by(|a, b| a.path.cmp(&b.path));
-        let first = parts[0].clone();
-        let tag = files::quantization(&first.path).unwrap_or(&first.path);
-        models.push(LocalModel::of(format!("{name}:{tag}"), &first.on_disk, parts, place.clone()));
-    }
-    let names: Vec<String> = found.iter().map(|f| f.path.clone()).filter(|f| !f.ends_with(".gguf")).collect();
-    if let Ok(set) = files::choose(name, &names, None) {
-        // The configuration first: when it came, the model did.
-        let mut files: Vec<ModelFile> = found.iter().filter(|file| set.contains(&file.path)).cloned().collect();
-        files.sort_by_key(|file| (file.path != "config.json", file.path.clone()));
-        models.push(LocalModel::of(name.to_owned(), folder, files, place.clone()));
+    for variant in files::variants(&listed(found)) {
+        let is_gguf = variant.is_gguf();
+        let mut own: Vec<ModelFile> = variant.files.into_iter().filter_map(file).collect();
+        // Of several parts the first is named: opening it opens all. Of a set the configuration: when it came,
+        // the model did.
+        own.sort_by_key(|file| (!is_gguf && file.path != "config.json", file.path.clone()));
+        let Some(first) = own.first().cloned() else { continue };
+        let source = if is_gguf { &first.on_disk } else { folder };
+        let name = if is_gguf { format!("{name}:{}", variant.tag) } else { name.to_owned() };
+        models.push(LocalModel::of(name, source, own, place.clone()));
     }
     models
+}
+
+/// Those of the `models` of `repo` that `tag` means, read as strictly as it finds any; all without a tag.
+pub fn with_tag(mut models: Vec<LocalModel>, repo: &str, tag: Option<&str>) -> Vec<LocalModel> {
+    let Some(tag) = tag else { return models };
+    let all: Vec<ModelFile> = models.iter().flat_map(|model| model.files.clone()).collect();
+    let chosen = match files::choose(repo, &files::variants(&listed(&all)), Some(tag)) {
+        Ok(Choice::One(one)) => vec![one],
+        Ok(Choice::Several(several)) => several,
+        Err(_) => Vec::new(),
+    };
+    let is_in = |file: &ModelFile| chosen.iter().flat_map(|v| &v.files).any(|chosen| chosen.path == file.path);
+    models.retain(|model| model.files.first().is_some_and(is_in));
+    models
+}
+
+/// Files that are here as a repository lists its own.
+fn listed(found: &[ModelFile]) -> Vec<RemoteFile> {
+    found.iter().map(|file| RemoteFile { path: file.path.clone(), size_bytes: 0, hash: None }).collect()
 }

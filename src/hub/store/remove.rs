@@ -57,7 +57,7 @@ impl<'a> Removal<'a> {
                 let repo = self.store.cache.repo(repo);
                 let mut entries = Vec::new();
                 for snapshot in repo.snapshots()? {
-                    let same = repo.models_of(&snapshot).into_iter().filter(|m| m.name == model.name);
+                    let same = repo.models_of(&snapshot).into_iter().filter(|m| m.is_another_of(model));
                     entries.extend(same.flat_map(|m| m.files).map(|file| file.on_disk));
                 }
                 let of = self.of(&repo);
