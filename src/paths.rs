@@ -11,13 +11,23 @@ use crate::config::Error;
 pub struct Paths {
     /// `$XDG_CONFIG_HOME/oai/config.toml`.
     pub config_file: PathBuf,
-    /// `$XDG_DATA_HOME/oai`: history of the chat.
+    /// `$XDG_DATA_HOME/oai`: history of the chat, imported models, provenance, when models were used.
     pub data_dir: PathBuf,
     /// Hugging Face's `hub` folder, which other tools share.
     pub hf_cache: PathBuf,
     /// The token that `hf auth login` stores.
     pub hf_token_file: PathBuf,
+    /// Where ollama may keep its models: the user's folder, then those of its service.
+    pub ollama: Vec<PathBuf>,
+    /// LM Studio's own folders, and the file that names another.
+    pub lm_studio: Vec<PathBuf>,
+    pub lm_studio_pointer: Option<PathBuf>,
 }
+
+/// Where packages put the models of ollama's service
+/// (<https://github.com/ollama/ollama/blob/main/docs/faq.mdx>).
+const OLLAMA_SERVICE: &[&str] =
+    &["/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama"];
 
 impl Paths {
     /// From the environment; `get` reads a variable.
@@ -34,12 +44,18 @@ impl Paths {
             Some(path) => PathBuf::from(path),
             None => folder("XDG_CACHE_HOME", xdg.as_ref().map(Xdg::cache_dir))?.join("huggingface"),
         };
+        let home = get("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok());
+        let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
+        let ollama = get("OLLAMA_MODELS").map(PathBuf::from).or_else(|| below_home(".ollama/models"));
         let hf_cache = get("HF_HUB_CACHE").or(get("HUGGINGFACE_HUB_CACHE")).map(PathBuf::from);
         Ok(Paths {
             config_file: get("OAI_CONFIG").map_or(config.join("oai/config.toml"), PathBuf::from),
             data_dir: data.join("oai"),
             hf_cache: hf_cache.unwrap_or_else(|| hf_home.join("hub")),
             hf_token_file: get("HF_TOKEN_PATH").map_or(hf_home.join("token"), PathBuf::from),
+            ollama: ollama.into_iter().chain(OLLAMA_SERVICE.iter().map(PathBuf::from)).collect(),
+            lm_studio: [".lmstudio", ".cache/lm-studio"].into_iter().filter_map(below_home).collect(),
+            lm_studio_pointer: below_home(".lmstudio-home-pointer"),
         })
     }
 }

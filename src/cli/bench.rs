@@ -72,6 +72,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     });
     bar.finish_and_clear();
     let (setting, rows) = measured?;
+    model::record_use(&model, settings);
     if args.json {
         let path = list::path(&model);
         let objects = rows.iter().map(|row| {

@@ -68,6 +68,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let texts = texts(args)?;
     let model = model::find_embedder(args.model.as_deref(), settings)?;
     let mut embedder = Embedder::load(&model.source)?;
+    model::record_use(&model, settings);
     if let Some(pooling) = embedder.assumed_pooling() {
         output::note(&format!("oai: {} does not say how its vectors are pooled; taken: {pooling}", model.name));
     }

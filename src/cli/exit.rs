@@ -20,6 +20,11 @@ pub struct Usage(pub String);
 #[error("{0}")]
 pub struct Input(pub String);
 
+/// A file is not what it was.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Changed(pub String);
+
 /// The model cannot be used.
 pub const UNUSABLE: u8 = 4;
 
@@ -46,6 +51,9 @@ fn code(error: &anyhow::Error) -> u8 {
         if cause.is::<Usage>() {
             return 2;
         }
+        if cause.is::<Changed>() {
+            return UNUSABLE;
+        }
         if cause.is::<Input>() || cause.is::<std::io::Error>() || cause.is::<session::Error>() {
             return 7;
         }
@@ -57,6 +65,7 @@ fn code(error: &anyhow::Error) -> u8 {
                 e if e.is_not_found() => 3,
                 e if e.is_disk() => 7,
                 e if e.is_usage() => 2,
+                e if e.is_unusable() => UNUSABLE,
                 _ => 6,
             };
         }

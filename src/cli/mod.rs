@@ -7,17 +7,22 @@ mod choice;
 mod completions;
 mod compute;
 mod config;
+mod du;
 mod embed;
 mod exit;
 mod generation;
+mod import;
 mod interrupt;
 mod list;
+mod lock;
 mod login;
 mod man;
 mod model;
 mod output;
 mod perplexity;
 mod process;
+mod provenance;
+mod prune;
 mod pull;
 mod rm;
 mod sampling;
@@ -28,6 +33,7 @@ mod text;
 mod thinking;
 mod tokenize;
 mod tune;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -62,6 +68,11 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Rm(rm::Args),
+    Import(import::Args),
+    Prune(prune::Args),
+    Du(du::Args),
+    Verify(verify::Args),
+    Lock(lock::Args),
     Login(login::Login),
     Logout(login::Logout),
     Ask(ask::Args),
@@ -126,6 +137,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::List(args) => list::run(&args, &settings),
         Command::Show(args) => show::run(&args, &settings),
         Command::Rm(args) => rm::run(&args, &settings),
+        Command::Import(args) => import::run(&args, &settings),
+        Command::Prune(args) => prune::run(&args, &settings),
+        Command::Du(args) => du::run(&args, &settings),
+        Command::Verify(args) => verify::run(&args, &settings),
+        Command::Lock(args) => lock::run(&args, &settings),
         Command::Login(_) => login::login(&settings),
         Command::Logout(_) => login::logout(&settings),
         Command::Ask(args) => ask::run(&args, &settings),

@@ -43,7 +43,7 @@ pub fn names(settings: &Settings) -> Result<Names> {
 
 /// The model called `name`, on this machine.
 pub fn find(name: &str, settings: &Settings) -> Result<LocalModel> {
-    Ok(Store::new(&settings.paths.hf_cache).find(&ModelRef::parse(name, &names(settings)?)?)?)
+    Ok(Store::new(&settings.paths).find_typed(name, ModelRef::parse(name, &names(settings)?))?)
 }
 
 /// Loads the model called `name`.
@@ -57,7 +57,7 @@ pub fn find_chosen(name: Option<&str>, settings: &Settings) -> Result<LocalModel
     if let Some(name) = name.or(settings.text("model")) {
         return find(name, settings);
     }
-    let mut models = Store::new(&settings.paths.hf_cache).list()?;
+    let mut models = Store::new(&settings.paths).list()?;
     // The last is the guide.
     let chosen = models.iter().position(|model| !is_embedder(&model.source)).unwrap_or(models.len() - 1);
     Ok(models.swap_remove(chosen))
@@ -81,9 +81,14 @@ pub fn find_embedder(name: Option<&str>, settings: &Settings) -> Result<LocalMod
     if let Some(name) = name.or(settings.text("embed_model")) {
         return find(name, settings);
     }
-    let models = Store::new(&settings.paths.hf_cache).list()?;
+    let models = Store::new(&settings.paths).list()?;
     let newest = models.into_iter().find(|model| is_embedder(&model.source));
     Ok(newest.ok_or(hub::Error::NoEmbedder)?)
+}
+
+/// Notes that a model was loaded, for `oai list` and `oai prune`.
+pub fn record_use(model: &LocalModel, settings: &Settings) {
+    Store::new(&settings.paths).record_use(model);
 }
 
 /// What the settings say that keys and values are kept as.
@@ -94,10 +99,13 @@ pub fn kv_type(settings: &Settings) -> KvType {
 fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
     let speculate = speculation::is_on(settings);
     let draft = match settings.text("draft").filter(|_| speculate) {
-        Some(name) => Some(find(name, settings)?.source),
+        Some(name) => Some(find(name, settings)?),
         None => None,
     };
     let context = settings.count("context").map(|n| n as usize);
-    let options = LoadOptions { context, kv_type: kv_type(settings), speculate, draft };
-    Ok(Loaded { engine: Engine::load(&model.source, &options)?, name: model.name })
+    let draft_source = draft.as_ref().map(|draft| draft.source.clone());
+    let options = LoadOptions { context, kv_type: kv_type(settings), speculate, draft: draft_source };
+    let engine = Engine::load(&model.source, &options)?;
+    draft.iter().chain([&model]).for_each(|model| record_use(model, settings));
+    Ok(Loaded { engine, name: model.name })
 }

@@ -56,6 +56,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     });
     bar.finish_and_clear();
     let measured = measured?;
+    model::record_use(&model, settings);
     let file = args.file.as_ref().map(|path| path.display().to_string());
     if args.json {
         return output::line(&output::json(&json!({

@@ -36,7 +36,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     interrupt::exit_with("interrupted; the same pull goes on from here")?;
     let name = ModelRef::parse(&args.name, &model::names(settings)?)?;
     let hub = model::hub_settings(settings);
-    let store = Store::new(&settings.paths.hf_cache);
+    let store = Store::new(&settings.paths);
     if hub.offline {
         return here(&store, &name, args);
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::{list, model, output};
+use super::{list, model, output, provenance};
 use crate::config::Settings;
 use crate::engine;
 use crate::model::{decoder, encoder};
@@ -11,7 +11,7 @@ use crate::model::{decoder, encoder};
 /// Show what a model is
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  oai show qwen3:0.6b\n  oai show ./model.gguf --json\n  oai show guide --template\n  oai show --architectures"
+    after_help = "Examples:\n  oai show qwen3:0.6b\n  oai show ./model.gguf --json\n  oai show guide --template\n  oai show qwen3:0.6b --provenance\n  oai show --architectures"
 )]
 pub struct Args {
     /// The model: an alias, org/repo[:TAG], a path, or guide
@@ -23,6 +23,9 @@ pub struct Args {
     /// Print the chat template and nothing else
     #[arg(long)]
     template: bool,
+    /// Print where it came from: commit, files with their hashes, licence, time
+    #[arg(long, conflicts_with_all = ["template", "architectures"])]
+    provenance: bool,
     /// List the architectures that run, and how far each is from its reference
     #[arg(long, conflicts_with_all = ["model", "template"])]
     architectures: bool,
@@ -33,6 +36,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         return architectures(args.json);
     };
     let model = model::find(name, settings)?;
+    if args.provenance {
+        return provenance::run(&model, args.json, settings);
+    }
     let info = engine::inspect(&model.source)?;
     if args.template {
         return match &info.chat_template {

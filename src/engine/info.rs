@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Error;
 use crate::model::{ChatTemplate, Checkpoint, DecoderConfig, EncoderConfig, Pooling, Recipe};
-use crate::weights::Source;
+use crate::weights::{MappedTensor, Source};
 
 /// A model described.
 #[derive(Debug, Clone, Serialize)]
@@ -93,40 +93,76 @@ pub fn inspect(source: &Source) -> Result<ModelInfo, Error> {
     Ok(describe(&checkpoint, shape, template.as_ref(), &recipe))
 }
 
+/// What a list says of a model: from its headers, whether or not it runs here.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// As the files name it.
+    pub architecture: Option<String>,
+    pub quantization: String,
+    /// Why it cannot run, where that shows in the headers.
+    pub problem: Option<String>,
+}
+
+/// Reads the headers of a model; fails only where they cannot be read.
+pub fn summarize(source: &Source) -> Result<Summary, Error> {
+    let checkpoint = Checkpoint::open(source)?;
+    let problem = match EncoderConfig::of(&checkpoint) {
+        Ok(Some(_)) => None,
+        Ok(None) => checkpoint.config().err(),
+        Err(e) => Some(e),
+    };
+    Ok(Summary {
+        architecture: checkpoint.architecture().map(str::to_owned),
+        quantization: quantization(&checkpoint),
+        problem: problem.map(|e| e.to_string()),
+    })
+}
+
+/// `Q4_K_M` and the like, or the element type that most weights have.
+fn quantization(checkpoint: &Checkpoint) -> String {
+    if let Some(packing) = checkpoint.packing() {
+        return packing.name();
+    }
+    let declared = match checkpoint {
+        Checkpoint::Gguf(gguf) => gguf.metadata.u64("general.file_type").and_then(file_type_name),
+        Checkpoint::Folder { .. } => None,
+    };
+    if let Some(name) = declared {
+        return name.to_owned();
+    }
+    let mut weights_of_type: BTreeMap<&str, u64> = BTreeMap::new();
+    // Norms are F32 whatever the rest is.
+    for tensor in checkpoint.tensors().filter(|tensor| tensor.shape.len() > 1) {
+        *weights_of_type.entry(tensor.dtype.name()).or_default() += tensor.elements() as u64;
+    }
+    weights_of_type.iter().max_by_key(|(_, n)| **n).map_or("none", |(name, _)| name).to_owned()
+}
+
 pub(super) fn describe(
     checkpoint: &Checkpoint,
     shape: Shape,
     template: Option<&ChatTemplate>,
     recipe: &Recipe,
 ) -> ModelInfo {
-    let (declared, license, file_type) = match checkpoint {
+    let (declared, license) = match checkpoint {
         Checkpoint::Gguf(gguf) => {
             let text = |key: &str| gguf.metadata.str(key).map(str::to_owned);
-            let file_type = gguf.metadata.u64("general.file_type").and_then(file_type_name);
-            (text("general.name"), text("general.license"), file_type)
+            (text("general.name"), text("general.license"))
         }
         Checkpoint::Folder { config, .. } => {
             let license = config["license"].as_str().map(str::to_owned);
-            (config["_name_or_path"].as_str().filter(|n| !n.is_empty()).map(str::to_owned), license, None)
+            (config["_name_or_path"].as_str().filter(|n| !n.is_empty()).map(str::to_owned), license)
         }
     };
-    let mut weights_of_type: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut parameters = 0;
     let packing = checkpoint.packing();
-    for tensor in checkpoint.tensors() {
-        parameters += packing.as_ref().map_or(tensor.elements(), |p| p.weights_in(tensor)) as u64;
-        // Norms are F32 whatever the rest is.
-        if tensor.shape.len() > 1 {
-            *weights_of_type.entry(tensor.dtype.name()).or_default() += tensor.elements() as u64;
-        }
-    }
-    let most = weights_of_type.iter().max_by_key(|(_, n)| **n).map_or("none", |(name, _)| name);
+    let weights = |tensor| packing.as_ref().map_or_else(|| MappedTensor::elements(tensor), |p| p.weights_in(tensor));
+    let parameters = checkpoint.tensors().map(|tensor| weights(tensor) as u64).sum();
     ModelInfo {
         name: declared.unwrap_or_else(|| checkpoint.file()),
         architecture: shape.architecture,
         kind: shape.kind,
         parameters,
-        quantization: packing.map_or_else(|| file_type.unwrap_or(most).to_owned(), |p| p.name()),
+        quantization: quantization(checkpoint),
         context_length: shape.context_length,
         layers: shape.layers,
         hidden_size: shape.hidden_size,

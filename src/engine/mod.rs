@@ -18,7 +18,7 @@ pub use crate::model::{KvType, TemplateOptions};
 pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
-pub use info::{Kind, ModelInfo, inspect};
+pub use info::{Kind, ModelInfo, Summary, inspect, summarize};
 pub use measure::Measurement;
 pub use perplexity::{Perplexity, Progress, Span, perplexity};
 pub use request::{

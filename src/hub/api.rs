@@ -7,13 +7,13 @@
 //! hf-hub's.
 
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::http::{Failure, Http, What};
 use super::{Error, HubSettings, http};
 
 /// A file of a repository on the hub.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteFile {
     pub path: String,
     pub size_bytes: u64,

@@ -78,6 +78,27 @@ pub enum Error {
     Threads(std::io::Error),
     #[error("cannot write {}: {source}; set HF_HOME to a folder with room that you own", path.display())]
     Write { path: PathBuf, source: std::io::Error },
+    #[error("{name} is not in {place}{hint}; see: oai list --all")]
+    NotThere { name: String, place: &'static str, hint: String },
+    #[error("{name} cannot be used: {why}")]
+    Unusable { name: String, why: String },
+    #[error("{name} belongs to {program}: {remedy}")]
+    OtherProgram { name: String, program: &'static str, remedy: String },
+    #[error("{name:?} cannot name a model: {why}")]
+    BadName { name: String, why: String },
+    #[error("{name} is here already; give another name, or --force to replace it")]
+    NameTaken { name: String },
+    #[error("{}: {reason}; it is written anew by the next pull or import", path.display())]
+    Record { path: PathBuf, reason: String },
+    #[error("{} line {line}: {reason}", path.display())]
+    LockFile { path: PathBuf, line: usize, reason: String },
+    #[error(
+        "no room to copy to {}: {needed} bytes are needed and {free} are free; make room (oai prune, oai rm) or adopt it with --link",
+        path.display()
+    )]
+    NoRoomToCopy { path: PathBuf, needed: u64, free: u64 },
+    #[error("cannot write {}: {source}; set XDG_DATA_HOME to a folder with room that you own", path.display())]
+    WriteData { path: PathBuf, source: std::io::Error },
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
 }
@@ -93,16 +114,38 @@ impl Error {
                 | Error::NoFile { .. }
                 | Error::Several { .. }
                 | Error::NoEmbedder
+                | Error::NotThere { .. }
         )
     }
 
     /// This machine's disk refused.
     pub fn is_disk(&self) -> bool {
-        matches!(self, Error::Write { .. } | Error::Read { .. } | Error::NoRoom { .. })
+        matches!(
+            self,
+            Error::Write { .. }
+                | Error::WriteData { .. }
+                | Error::Read { .. }
+                | Error::NoRoom { .. }
+                | Error::NoRoomToCopy { .. }
+                | Error::Record { .. }
+                | Error::LockFile { .. }
+        )
     }
 
     /// The command asked for something that cannot be.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Error::Guide { .. } | Error::Local { .. })
+        matches!(
+            self,
+            Error::Guide { .. }
+                | Error::Local { .. }
+                | Error::OtherProgram { .. }
+                | Error::BadName { .. }
+                | Error::NameTaken { .. }
+        )
+    }
+
+    /// The model is here, and no model that can be used.
+    pub fn is_unusable(&self) -> bool {
+        matches!(self, Error::Unusable { .. })
     }
 }

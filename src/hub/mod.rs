@@ -5,12 +5,15 @@ mod aliases;
 mod api;
 mod error;
 mod files;
+pub mod hash;
 mod http;
 mod layout;
+pub mod lock_file;
 mod name;
+pub mod provenance;
 mod pull;
 mod search;
-mod store;
+pub mod store;
 mod transfer;
 
 pub use account::{forget_token, is_token, store_token, whoami};

@@ -35,11 +35,28 @@ fn state(file: &File) -> std::io::Result<(u64, Option<SystemTime>)> {
     Ok((metadata.len(), metadata.modified().ok()))
 }
 
+/// Opens a file to read it without setting its time of last access where that can be: a look at a header is
+/// no use of a model, and that time tells when other tools used it.
+pub fn open_quietly(path: &Path) -> std::io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Only the owner of a file may.
+        let quiet = File::options().read(true).custom_flags(libc::O_NOATIME).open(path);
+        if quiet.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied) {
+            return File::open(path);
+        }
+        quiet
+    }
+    #[cfg(not(target_os = "linux"))]
+    File::open(path)
+}
+
 impl Bytes {
     /// Maps the file at `path`. Fails when it cannot be opened; an empty file maps to no bytes.
     pub fn map(path: &Path) -> Result<Bytes, Error> {
         let open = |source| Error::Open { path: path.to_owned(), source };
-        let file = File::open(path).map_err(open)?;
+        let file = open_quietly(path).map_err(open)?;
         if file.metadata().map_err(open)?.is_dir() {
             return Err(open(std::io::Error::other("it is a folder")));
         }

@@ -13,6 +13,6 @@ pub use crate::tensor_type::TensorType;
 pub use error::Error;
 pub use gguf::Gguf;
 pub use gguf_writer::GgufWriter;
-pub use mapped::{Bytes, MappedTensor, Source};
+pub use mapped::{Bytes, MappedTensor, Source, open_quietly};
 pub use metadata::{Metadata, Value};
 pub use safetensors::SafetensorsFolder;
