@@ -11,6 +11,7 @@
 //! | 0 | [`tensor_type`] | the element types of tensors, with their block layouts |
 //! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
 //! | 1 | [`kernels`] | CPU kernels over mapped weights and the KV cache; the only `unsafe` beside the memory map |
+//! | 1 | [`monitor`] | what the machine is: processor, memory, graphics cards, disk; no drawing |
 //! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
 //! | 2 | [`hub`] | names, aliases, download, verify, the local store |
 //! | 2 | [`model`] | tokenizer, chat template, one data-driven `Decoder` for every decoder family, one `Encoder` for encoders |
@@ -32,6 +33,7 @@ pub mod guide;
 pub mod hub;
 pub mod kernels;
 pub mod model;
+pub mod monitor;
 pub mod paths;
 pub mod session;
 pub mod tensor_type;
