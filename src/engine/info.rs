@@ -111,10 +111,7 @@ pub(super) fn describe(
         }
     };
     let mut weights_of_type: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut parameters = 0;
-    let packing = checkpoint.packing();
     for tensor in checkpoint.tensors() {
-        parameters += packing.as_ref().map_or(tensor.elements(), |p| p.weights_in(tensor)) as u64;
         // Norms are F32 whatever the rest is.
         if tensor.shape.len() > 1 {
             *weights_of_type.entry(tensor.dtype.name()).or_default() += tensor.elements() as u64;
@@ -125,8 +122,8 @@ pub(super) fn describe(
         name: declared.unwrap_or_else(|| checkpoint.file()),
         architecture: shape.architecture,
         kind: shape.kind,
-        parameters,
-        quantization: packing.map_or_else(|| file_type.unwrap_or(most).to_owned(), |p| p.name()),
+        parameters: checkpoint.parameters(),
+        quantization: checkpoint.packing().map_or_else(|| file_type.unwrap_or(most).to_owned(), |p| p.name()),
         context_length: shape.context_length,
         layers: shape.layers,
         hidden_size: shape.hidden_size,
