@@ -45,6 +45,7 @@ impl std::fmt::Display for Origin {
 enum Kind {
     Text,
     Word(&'static [&'static str]),
+    Switch,
     Number { min: f64, max: f64 },
     Count { min: u64, max: u64 },
 }
@@ -74,6 +75,7 @@ const KEYS: &[Key] = &[
     key("reasoning_effort", "", Kind::Word(&["low", "medium", "high"]), None),
     key("speculate", "", Kind::Word(&["auto", "off"]), None),
     key("draft", "", Kind::Text, None),
+    key("offline", "", Kind::Switch, Some(0.0)),
     key("temperature", "sampling", Kind::Number { min: 0.0, max: 100.0 }, Some(0.8)),
     key("top_k", "sampling", ANY, Some(40.0)),
     key("top_p", "sampling", Kind::Number { min: 0.0, max: 1.0 }, Some(0.95)),
@@ -86,6 +88,18 @@ const KEYS: &[Key] = &[
     key("context", "sampling", POSITIVE, None),
     key("threads", "sampling", POSITIVE, None),
     key("kv_type", "sampling", Kind::Word(&["f32", "f16", "q8_0"]), None),
+    key("retries", "hub", Kind::Count { min: 0, max: 1000 }, Some(5.0)),
+    key("connections", "hub", Kind::Count { min: 1, max: 64 }, Some(8.0)),
+    key("timeout", "hub", Kind::Count { min: 1, max: 86_400 }, Some(30.0)),
+    key("certificates", "hub", Kind::Text, None),
+];
+
+/// Other tools' variables that set one of ours: Hugging Face's, and those of requests and curl.
+const FOREIGN: &[(&str, &str)] = &[
+    ("offline", "HF_HUB_OFFLINE"),
+    ("timeout", "HF_HUB_DOWNLOAD_TIMEOUT"),
+    ("certificates", "CURL_CA_BUNDLE"),
+    ("certificates", "REQUESTS_CA_BUNDLE"),
 ];
 
 /// A value of a setting.
@@ -93,6 +107,7 @@ const KEYS: &[Key] = &[
 #[serde(untagged)]
 pub enum Value {
     Text(String),
+    Switch(bool),
     Count(u64),
     Number(f64),
 }
@@ -101,6 +116,7 @@ impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Value::Text(text) => f.write_str(text),
+            Value::Switch(on) => write!(f, "{on}"),
             Value::Count(n) => write!(f, "{n}"),
             Value::Number(n) => write!(f, "{n}"),
         }
@@ -149,11 +165,17 @@ impl Settings {
         for key in KEYS {
             let value = key.default.map(|n| match key.kind {
                 Kind::Count { .. } => Value::Count(n as u64),
+                Kind::Switch => Value::Switch(n != 0.0),
                 _ => Value::Number(n),
             });
             settings.settings.push(Setting { key: key.name, value, origin: Origin::Default });
         }
         settings.read_file(get("OAI_CONFIG").is_some())?;
+        for (key, name) in FOREIGN {
+            if let Some(text) = get(name) {
+                settings.set(key, &text, Origin::Environment((*name).to_owned()))?;
+            }
+        }
         for key in KEYS {
             let name = format!("OAI_{}", key.name.to_uppercase());
             if let Some(text) = get(&name) {
@@ -213,6 +235,7 @@ impl Settings {
         let key = &KEYS[index];
         let (value, expected) = match key.kind {
             Kind::Text => (Some(Value::Text(text.to_owned())), String::new()),
+            Kind::Switch => (switch(text).map(Value::Switch), "true or false".to_owned()),
             Kind::Word(words) => {
                 (words.contains(&text).then(|| Value::Text(text.to_owned())), format!("one of {}", words.join(", ")))
             }
@@ -261,6 +284,11 @@ impl Settings {
         }
     }
 
+    /// Whether a switch is on.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.find(name) == Some(&Value::Switch(true))
+    }
+
     pub fn number(&self, name: &str) -> Option<f64> {
         match self.find(name)? {
             Value::Number(n) => Some(*n),
@@ -273,6 +301,15 @@ impl Settings {
             Value::Count(n) => Some(*n),
             _ => None,
         }
+    }
+}
+
+/// What Hugging Face's tools take for yes and no.
+fn switch(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 

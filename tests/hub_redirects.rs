@@ -57,6 +57,11 @@ impl TwoHosts {
             endpoint: self.endpoint.clone(),
             token: Some("hf_secret".to_owned()),
             cache_dir: cache.to_owned(),
+            offline: false,
+            retries: 0,
+            connections: 8,
+            read_timeout: Duration::from_secs(30),
+            certificates: None,
         };
         hub::pull(&settings, &ModelRef::parse(name).unwrap(), &PullOptions::default(), &mut |_| {})
     }

@@ -17,6 +17,15 @@ pub fn install() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Ctrl-C says `note` and ends the program: for work that may stop anywhere.
+pub fn exit_with(note: &'static str) -> anyhow::Result<()> {
+    ctrlc::set_handler(move || {
+        eprintln!("\noai: {note}");
+        std::process::exit(130);
+    })?;
+    Ok(())
+}
+
 fn take() -> Option<Canceller> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -46,6 +46,9 @@ use crate::weights;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Open no connection to anywhere
+    #[arg(long, global = true, help_heading = "Global options")]
+    offline: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,13 +83,14 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::of_usage(&error),
     };
-    match run(cli.command) {
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::of_error(&error),
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let command = cli.command;
     // What needs no configuration must not fail for a bad one.
     match command {
         Command::Completions(args) => return completions::run(&args),
@@ -94,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         _ => {}
     }
     let mut settings = Settings::load()?;
+    settings.lay(&[("offline", "--offline", &cli.offline.then(|| "true".to_owned()))])?;
     match &command {
         Command::Ask(ask::Args { sampling, thinking, speculation, .. })
         | Command::Chat(chat::Args { sampling, thinking, speculation, .. }) => {

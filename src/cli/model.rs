@@ -1,5 +1,7 @@
 //! Which model answers.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::{output, speculation};
@@ -25,6 +27,11 @@ pub fn hub_settings(settings: &Settings) -> HubSettings {
         endpoint: settings.hub_endpoint.clone(),
         token: settings.hub_token.clone(),
         cache_dir: settings.paths.hf_cache.clone(),
+        offline: settings.is_on("offline"),
+        retries: settings.count("retries").map_or(5, |n| n as u32),
+        connections: settings.count("connections").map_or(8, |n| n as usize),
+        read_timeout: Duration::from_secs(settings.count("timeout").unwrap_or(30)),
+        certificates: settings.text("certificates").map(Into::into),
     }
 }
 

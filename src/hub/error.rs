@@ -8,6 +8,8 @@ pub enum Error {
     UnknownName { name: String, hint: String },
     #[error("{name} is not on this machine{hint}; get it with: oai pull {name}")]
     NotHere { name: String, hint: String },
+    #[error("{name} is not on this machine, and offline it cannot be fetched; leave out --offline (or HF_HUB_OFFLINE)")]
+    NotHereOffline { name: String },
     #[error("{} does not exist", path.display())]
     NoFile { path: PathBuf },
     #[error(
@@ -27,22 +29,47 @@ pub enum Error {
     Several { name: String, n: usize, choices: String },
     #[error("{repo} holds no GGUF file and no safetensors model")]
     NoModel { repo: String },
-    #[error("{endpoint} knows no {what}; check the name (a private repository needs HF_TOKEN)")]
+    #[error("{endpoint} knows no {what}; check the name (a private repository needs a token: oai login)")]
     NotFound { endpoint: String, what: String },
     #[error(
-        "{repo} needs permission (status {status}): accept its terms at {endpoint}/{repo} and set HF_TOKEN to an access token"
+        "{repo} is gated: accept its terms at {endpoint}/{repo}{}",
+        if *login { ", make a token at the hub's settings/tokens page and run `oai login` (or set HF_TOKEN)" }
+        else { " with the account that your token belongs to" }
+    )]
+    Gated { repo: String, endpoint: String, login: bool },
+    #[error(
+        "{repo} needs permission (status {status}): see {endpoint}/{repo}, and run `oai login` (or set HF_TOKEN) with a token that may read it"
     )]
     Forbidden { repo: String, status: u16, endpoint: String },
+    #[error("{repo} was taken down by the hub")]
+    Disabled { repo: String },
     #[error("{what}: the hub answered with status {status}; try again later")]
     Status { what: String, status: u16 },
-    #[error("the hub's answer for {file} {what}; is HF_ENDPOINT a hub?")]
-    Malformed { file: String, what: String },
+    #[error("the hub's answer for {what} {why}; is HF_ENDPOINT a hub?")]
+    Malformed { what: String, why: String },
+    #[error("offline: nothing is asked of the network (--offline, HF_HUB_OFFLINE or offline in the configuration)")]
+    Offline,
+    #[error(
+        "the certificate of {endpoint} is not trusted: {reason}; where a proxy inspects TLS, set SSL_CERT_FILE to its certificates"
+    )]
+    Certificate { endpoint: String, reason: String },
+    #[error("{}: {reason}; give a file of PEM certificates", path.display())]
+    CertificateFile { path: PathBuf, reason: String },
+    #[error(
+        "no room in {}: {} more bytes are needed and {} are free; make room (oai prune, oai rm) or set HF_HOME to another disk",
+        path.display(), needed, free
+    )]
+    NoRoom { path: PathBuf, needed: u64, free: u64 },
     #[error("cannot reach {endpoint}: {reason}; check the connection, HF_ENDPOINT and HTTPS_PROXY, and run it again")]
     Connection { endpoint: String, reason: String },
-    #[error("{file} came incomplete ({got} of {expected} bytes); run the same pull again, it goes on from there")]
-    Incomplete { file: String, got: u64, expected: u64 },
+    #[error(
+        "{file} came incomplete ({got} of {expected} bytes): {reason}; run the same pull again, it goes on from there"
+    )]
+    Incomplete { file: String, got: u64, expected: u64, reason: String },
     #[error("{file} does not have the hash that the hub promised, and was thrown away; run the same pull again")]
     Hash { file: String },
+    #[error("cannot start a thread: {0}")]
+    Threads(std::io::Error),
     #[error("cannot write {}: {source}; set HF_HOME to a folder with room that you own", path.display())]
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot read {}: {source}", path.display())]
@@ -56,6 +83,7 @@ impl Error {
             self,
             Error::UnknownName { .. }
                 | Error::NotHere { .. }
+                | Error::NotHereOffline { .. }
                 | Error::NoFile { .. }
                 | Error::Several { .. }
                 | Error::NoEmbedder
@@ -64,7 +92,7 @@ impl Error {
 
     /// This machine's disk refused.
     pub fn is_disk(&self) -> bool {
-        matches!(self, Error::Write { .. } | Error::Read { .. })
+        matches!(self, Error::Write { .. } | Error::Read { .. } | Error::NoRoom { .. })
     }
 
     /// The command asked for something that cannot be.

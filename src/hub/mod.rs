@@ -1,20 +1,26 @@
 //! The Hugging Face hub and the models on this machine: names, download, the store.
 
 mod aliases;
-mod client;
-mod download;
+mod api;
 mod error;
 mod files;
+mod http;
+mod layout;
 mod name;
+mod pull;
 mod store;
+mod transfer;
 
 pub use aliases::{Alias, aliases};
-pub use download::{Progress, PullOptions, pull};
+pub use api::{GgufSummary, RemoteFile, Repository};
 pub use error::Error;
+pub use files::choose;
 pub use name::ModelRef;
+pub use pull::{Event, Plan, Planned, look_up};
 pub use store::{LocalModel, Store};
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the hub is and where its files go; the configuration fills it.
 #[derive(Debug, Clone)]
@@ -23,4 +29,14 @@ pub struct HubSettings {
     pub token: Option<String>,
     /// Hugging Face's `hub` folder.
     pub cache_dir: PathBuf,
+    /// No socket is opened.
+    pub offline: bool,
+    /// Failures in a row, without a new byte, before it is given up.
+    pub retries: u32,
+    /// Ranges of a large file that are fetched at once.
+    pub connections: usize,
+    /// A connection that is silent for so long is dead.
+    pub read_timeout: Duration,
+    /// PEM certificates to trust beside the system's.
+    pub certificates: Option<PathBuf>,
 }

@@ -42,6 +42,15 @@ impl ModelRef {
         ModelRef::alias(text)
     }
 
+    /// Repository, tag and revision of a model that the hub has; `what` says what for.
+    pub fn on_hub(&self, what: &'static str) -> Result<(&str, Option<&str>, Option<&str>), Error> {
+        match self {
+            ModelRef::Guide => Err(Error::Guide { what: "pulled" }),
+            ModelRef::File(path) => Err(Error::Local { path: path.clone(), what }),
+            ModelRef::Repo { repo, tag, revision, .. } => Ok((repo, tag.as_deref(), revision.as_deref())),
+        }
+    }
+
     /// `host/org/repo/resolve/REVISION/FILE`, as the hub's pages link its files.
     fn url(text: &str, rest: &str) -> Result<ModelRef, Error> {
         let path = rest.split(['?', '#']).next().unwrap_or_default();

@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// The model that `pulled` files of `repo` make.
-    pub(super) fn model_of(&self, repo: &str, pulled: &[String]) -> Result<LocalModel, Error> {
+    pub fn model_of(&self, repo: &str, pulled: &[String]) -> Result<LocalModel, Error> {
         let found = self.models_of(repo)?.into_iter().find(|model| {
             model.origin.as_ref().is_some_and(|(_, files)| files.iter().any(|file| pulled.contains(file)))
         });
