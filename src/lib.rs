@@ -18,6 +18,7 @@
 //! | 3 | [`engine`] | loading, sampling, guessing ahead, stop rules, thoughts and tool calls told from the answer; `Engine::generate(Request) -> stream of Event`; `Embedder`; perplexity; passes to be timed |
 //! | 4 | [`session`] | conversations on disk |
 //! | 4 | [`bench`] | how fast a model is, and how near to what the machine allows |
+//! | 4 | [`fit`] | what a model needs of a machine, how fast it will be, and which of its quantizations to take |
 //! | 4 | [`tune`] | training on candle's autodiff |
 //! | 5 | [`cli`] | one file a subcommand; terminal output in one place |
 //! | 6 | `main.rs` | parse, dispatch, exit code |
@@ -29,6 +30,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod fit;
 pub mod guide;
 pub mod hub;
 pub mod kernels;

@@ -11,9 +11,19 @@ pub struct Alias {
     pub name: String,
     pub repo: String,
     /// Pulled when none is asked for; none where the repository holds safetensors.
-    pub quantization: Option<String>,
+    #[serde(rename = "quantization")]
+    pub file: Option<String>,
     pub parameters: String,
+    pub active: Option<String>,
     pub license: String,
+    #[serde(default)]
+    pub context: u64,
+    #[serde(default)]
+    pub kv_bytes_per_token: u64,
+    #[serde(default)]
+    pub kv_fixed_bytes: u64,
+    #[serde(default)]
+    pub good_for: String,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +88,7 @@ mod tests {
         assert_eq!(find("mistral:7b").unwrap().name, "mistral-7b");
         assert_eq!(find("Llama3.2:1B").unwrap().name, "llama3.2:1b");
         assert_eq!(find("qwen3").unwrap().name, "qwen3:0.6b");
-        assert_eq!(find("all-minilm").unwrap().quantization, None);
+        assert_eq!(find("all-minilm").unwrap().file, None);
         assert_eq!(find("qwen3-embedding").unwrap().name, "qwen3-embedding:0.6b");
         assert!(find("gpt-9").is_none());
     }

@@ -2,6 +2,9 @@
 
 use super::Error;
 
+/// The tag of a safetensors set.
+pub const SAFETENSORS: &str = "safetensors";
+
 /// Tried in this order when no quantization is asked for.
 const PREFERRED: &[&str] = &["Q4_K_M", "Q4_K_S", "Q5_K_M", "Q4_0", "Q6_K", "Q8_0", "F16", "BF16", "F32"];
 

@@ -14,7 +14,7 @@ mod transfer;
 pub use aliases::{Alias, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
 pub use error::Error;
-pub use files::choose;
+pub use files::{SAFETENSORS, choose};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
 pub use store::{LocalModel, Store};

@@ -92,7 +92,7 @@ impl ModelRef {
             typed: text.to_owned(),
         };
         if let Some(alias) = aliases::find(text) {
-            return Ok(found(alias, alias.quantization.as_deref()));
+            return Ok(found(alias, alias.file.as_deref()));
         }
         // `qwen3:8b-q8_0`
         if let Some((name, tag)) = text.rsplit_once('-')

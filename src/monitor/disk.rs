@@ -16,26 +16,8 @@ pub struct Disk {
 pub fn disk(folder: &Path) -> Option<Disk> {
     let folder = std::path::absolute(folder).ok()?;
     let there = folder.ancestors().find(|folder| folder.exists())?;
-    of_existing(&there.canonicalize().ok()?)
-}
-
-#[cfg(unix)]
-fn of_existing(folder: &Path) -> Option<Disk> {
-    let stat = rustix::fs::statvfs(folder).ok()?;
-    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-    Some(Disk { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
-}
-
-#[cfg(not(unix))]
-fn of_existing(folder: &Path) -> Option<Disk> {
-    use sysinfo::{DiskRefreshKind, Disks};
-    let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage());
-    // Canonical paths begin with `\\?\`, mount points do not.
-    let folder = folder.to_string_lossy();
-    let folder = Path::new(folder.strip_prefix(r"\\?\").unwrap_or(&folder));
-    let of_folder = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
-    let disk = of_folder.max_by_key(|disk| disk.mount_point().as_os_str().len())?;
-    Some(Disk { free_bytes: disk.available_space(), total_bytes: disk.total_space() })
+    let stat = fs4::statvfs(there.canonicalize().ok()?).ok()?;
+    Some(Disk { free_bytes: stat.available_space(), total_bytes: stat.total_space() })
 }
 
 #[cfg(test)]
