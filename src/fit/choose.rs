@@ -105,12 +105,14 @@ mod tests {
             // The largest that fits.
             (14.0, 16, 400.0, "Q6_K", Fits, false),
             (8.0, 7, 400.0, "IQ4_XS", Fits, false),
-            (8.0, 6, 400.0, "IQ4_XS", Tight, false),
-            (32.0, 16, 400.0, "Q2_K", No, true),
-            (14.0, 10, 400.0, "IQ4_XS", No, false),
+            (14.0, 10, 400.0, "IQ4_XS", Tight, false),
+            // Below four bits only for want of room.
+            (8.0, 6, 400.0, "Q2_K", Fits, true),
+            (32.0, 16, 400.0, "Q2_K", Fits, true),
+            (70.0, 16, 400.0, "Q4_K_M", No, false),
         ] {
             let got = pick(ALL, billions, memory, bandwidth);
-            if got != (tag.to_owned(), fits, low) { println!("{billions}B on {memory} GiB at {bandwidth} GB/s: {got:?}"); }
+            assert_eq!(got, (tag.to_owned(), fits, low), "{billions}B on {memory} GiB at {bandwidth} GB/s");
         }
     }
 
