@@ -1,7 +1,7 @@
 //! File, environment and flags folded into one [`Settings`], each value knowing where it came from.
 //! Nothing else in the program reads the environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::paths::Paths;
 
@@ -18,6 +18,8 @@ pub enum Error {
     UnknownKey { origin: String, key: String },
     #[error("{origin}: {key} = {value} is not {expected}")]
     BadValue { origin: String, key: &'static str, value: String, expected: String },
+    #[error("{}: models.{name}: {reason}", file.display())]
+    Model { file: PathBuf, name: String, reason: String },
 }
 
 /// Where a value came from.
@@ -131,6 +133,24 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+/// A short name of the user's own, in the section `[models]`: where the model is, and what is known
+/// of it. Text alone is its `repo`.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnModel {
+    /// `org/repo[:TAG]`, a short name of the table, an address, or a path: from the configuration
+    /// file's folder, or from home after `~/`.
+    pub repo: String,
+    pub file: Option<String>,
+    pub parameters: Option<String>,
+    pub active: Option<String>,
+    pub license: Option<String>,
+    pub context: Option<u64>,
+    pub kv_bytes_per_token: Option<u64>,
+    pub kv_fixed_bytes: Option<u64>,
+    pub good_for: Option<String>,
+}
+
 /// Everything that the surroundings decide.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -140,6 +160,8 @@ pub struct Settings {
     pub hub_token: Option<String>,
     /// `NO_COLOR` is set: no colour anywhere.
     pub no_color: bool,
+    /// The section `[models]`, name by name.
+    pub models: Vec<(String, OwnModel)>,
     settings: Vec<Setting>,
 }
 
@@ -159,6 +181,7 @@ impl Settings {
             hub_endpoint: get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
             hub_token: get("HF_TOKEN").or_else(|| file_token().filter(|t| implicit && !t.is_empty())),
             no_color: get("NO_COLOR").is_some(),
+            models: Vec::new(),
             settings: Vec::new(),
             paths,
         };
@@ -170,7 +193,7 @@ impl Settings {
             });
             settings.settings.push(Setting { key: key.name, value, origin: Origin::Default });
         }
-        settings.read_file(get("OAI_CONFIG").is_some())?;
+        settings.read_file(get("OAI_CONFIG").is_some(), get("HOME").as_deref())?;
         for (key, name) in FOREIGN {
             if let Some(text) = get(name) {
                 settings.set(key, &text, Origin::Environment((*name).to_owned()))?;
@@ -186,7 +209,7 @@ impl Settings {
     }
 
     /// `named` says that the user named this file: then it must be there.
-    fn read_file(&mut self, named: bool) -> Result<(), Error> {
+    fn read_file(&mut self, named: bool, home: Option<&str>) -> Result<(), Error> {
         let file = self.paths.config_file.clone();
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
@@ -200,6 +223,11 @@ impl Settings {
         let unknown = |key: &str| Error::UnknownKey { origin: file.display().to_string(), key: key.to_owned() };
         for (name, value) in &table {
             match value {
+                toml::Value::Table(section) if name == "models" => {
+                    for (name, value) in section {
+                        self.models.push((name.clone(), own_model(&file, name, value, home)?));
+                    }
+                }
                 toml::Value::Table(section) => {
                     for (inner, value) in section {
                         let key = KEYS.iter().find(|k| k.section == name && k.name == inner);
@@ -311,6 +339,31 @@ fn switch(text: &str) -> Option<bool> {
         "0" | "false" | "no" | "off" => Some(false),
         _ => None,
     }
+}
+
+fn own_model(file: &Path, name: &str, value: &toml::Value, home: Option<&str>) -> Result<OwnModel, Error> {
+    let wrong = |reason: String| Error::Model { file: file.to_owned(), name: name.to_owned(), reason };
+    let mut model = match value {
+        toml::Value::String(repo) => OwnModel { repo: repo.clone(), ..OwnModel::default() },
+        toml::Value::Table(table) => {
+            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?
+        }
+        other => return Err(wrong(format!("{other} is no text (a name, org/repo, org/repo:TAG or a path) and no table"))),
+    };
+    let path = match (model.repo.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => Some(Path::new(home).join(rest)),
+        (Some(_), None) => return Err(wrong(format!("{}: no home folder: set HOME", model.repo))),
+        // A folder of the same name is no repository, nor is a file.
+        _ if model.repo.starts_with('.') || (model.repo.ends_with(".gguf") && !model.repo.contains("://")) => {
+            let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+            Some(folder.join(model.repo.trim_start_matches("./")))
+        }
+        _ => None,
+    };
+    if let Some(path) = path {
+        model.repo = path.display().to_string();
+    }
+    Ok(model)
 }
 
 fn plain(value: &toml::Value) -> String {

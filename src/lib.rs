@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | 0 | [`paths`], [`config`] | XDG and HF locations; file, environment and flags folded into one `Settings` |
 //! | 0 | [`tensor_type`] | the element types of tensors, with their block layouts |
+//! | 0 | [`units`] | sizes and counts as people read them |
 //! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
 //! | 1 | [`kernels`] | CPU kernels over mapped weights and the KV cache; the only `unsafe` beside the memory map |
 //! | 1 | [`monitor`] | what the machine is: processor, memory, graphics cards, disk; no drawing |
@@ -40,4 +41,5 @@ pub mod paths;
 pub mod session;
 pub mod tensor_type;
 pub mod tune;
+pub mod units;
 pub mod weights;

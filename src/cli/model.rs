@@ -8,7 +8,7 @@ use super::{output, speculation};
 use crate::config::Settings;
 use crate::engine::{Engine, KvType, LoadOptions, is_embedder};
 use crate::guide;
-use crate::hub::{self, HubSettings, LocalModel, ModelRef, Store};
+use crate::hub::{self, HubSettings, LocalModel, ModelRef, Names, Store};
 
 /// A loaded model under the name that found it.
 pub struct Loaded {
@@ -35,9 +35,14 @@ pub fn hub_settings(settings: &Settings) -> HubSettings {
     }
 }
 
+/// The short names that mean something here.
+pub fn names(settings: &Settings) -> Result<Names> {
+    Ok(Names::of(settings)?)
+}
+
 /// The model called `name`, on this machine.
 pub fn find(name: &str, settings: &Settings) -> Result<LocalModel> {
-    Ok(Store::new(&settings.paths.hf_cache).find(&ModelRef::parse(name)?)?)
+    Ok(Store::new(&settings.paths.hf_cache).find(&ModelRef::parse(name, &names(settings)?)?)?)
 }
 
 /// Loads the model called `name`.

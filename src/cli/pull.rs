@@ -34,7 +34,7 @@ pub struct Args {
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     interrupt::exit_with("interrupted; the same pull goes on from here")?;
-    let name = ModelRef::parse(&args.name)?;
+    let name = ModelRef::parse(&args.name, &model::names(settings)?)?;
     let hub = model::hub_settings(settings);
     let store = Store::new(&settings.paths.hf_cache);
     if hub.offline {
@@ -44,9 +44,13 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let revision = args.revision.as_deref().or(revision).unwrap_or("main");
     let progress = Progress::new(args.json)?;
     let repository = hub::look_up(&hub, repo, revision, &mut |event| progress.event(&event))?;
-    let paths: Vec<String> = repository.files.iter().map(|file| file.path.clone()).collect();
-    let chosen = hub::choose(repo, &paths, tag)?;
-    let files: Vec<_> = repository.files.iter().filter(|file| chosen.contains(&file.path)).cloned().collect();
+    let files = match hub::choose(repo, &hub::variants(&repository.files), tag)? {
+        hub::Choice::One(one) => one.files,
+        hub::Choice::Several(several) => {
+            let choices = several.iter().map(|v| v.tag.clone()).collect::<Vec<_>>().join(", ");
+            return Err(hub::Error::Ambiguous { repo: repo.to_owned(), choices }.into());
+        }
+    };
     let plan = Plan::new(&hub, repository, revision, &files, &mut |event| progress.event(&event))?;
     if args.json {
         output::line(&output::json(&resolved(&args.name, &plan))?)?;

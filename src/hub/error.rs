@@ -29,6 +29,10 @@ pub enum Error {
     Several { name: String, n: usize, choices: String },
     #[error("{repo} holds no GGUF file and no safetensors model")]
     NoModel { repo: String },
+    #[error("{repo} holds only an adapter (LoRA), no model; pull the model that it was made for")]
+    OnlyAdapter { repo: String },
+    #[error("{repo} holds no GGUF file and no safetensors model, and {file} is of a kind that oai does not read")]
+    OtherFormat { repo: String, file: String },
     #[error("{endpoint} knows no {what}; check the name (a private repository needs a token: oai login)")]
     NotFound { endpoint: String, what: String },
     #[error(

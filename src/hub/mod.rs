@@ -11,10 +11,10 @@ mod pull;
 mod store;
 mod transfer;
 
-pub use aliases::{Alias, aliases};
+pub use aliases::{Alias, Names, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
 pub use error::Error;
-pub use files::{SAFETENSORS, choose};
+pub use files::{Choice, SAFETENSORS, Variant, choose, no_model, variants};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
 pub use store::{LocalModel, Store};

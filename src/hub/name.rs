@@ -2,25 +2,30 @@
 
 use std::path::PathBuf;
 
-use super::{Error, aliases};
+use super::{Error, Names, api};
 
 /// A model by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelRef {
     /// The model inside the program.
     Guide,
-    /// A repository on the hub, and which of its files: a quantization or a file's path.
-    Repo { repo: String, tag: Option<String>, revision: Option<String>, typed: String },
+    /// A repository on the hub, and which of its files: a quantization or a file's path. `asked` says
+    /// that the user named that tag; else it is the short name's own.
+    Repo { repo: String, tag: Option<String>, asked: bool, revision: Option<String>, typed: String },
     /// A `.gguf` file or a safetensors folder.
     File(PathBuf),
 }
 
 impl ModelRef {
-    /// Understands `text`: `guide`, an alias (`qwen3:8b-q8_0`), `org/repo[:TAG]` (also after
+    /// Understands `text`: `guide`, a short name (`qwen3:8b-q8_0`), `org/repo[:TAG]` (also after
     /// `hf.co/`), the address of a file on the hub, or a path.
-    pub fn parse(text: &str) -> Result<ModelRef, Error> {
+    pub fn parse(text: &str, names: &Names) -> Result<ModelRef, Error> {
         if text == crate::guide::NAME {
             return Ok(ModelRef::Guide);
+        }
+        // Whoever gave a name means it, whatever lies around.
+        if let Some(own) = names.resolve_own(text) {
+            return Ok(own);
         }
         // A path says so itself: by how it begins, by its ending, or by being there.
         let path = PathBuf::from(text);
@@ -29,17 +34,15 @@ impl ModelRef {
             return Ok(ModelRef::File(path));
         }
         if let Some((_, rest)) = text.split_once("://") {
-            return ModelRef::url(text, rest);
+            return ModelRef::url(text, rest).ok_or_else(|| unknown(text, names));
         }
         for host in ["hf.co/", "huggingface.co/"] {
             if let Some(rest) = text.strip_prefix(host) {
-                return ModelRef::repo(text, rest);
+                return ModelRef::repo(text, rest).ok_or_else(|| unknown(text, names));
             }
         }
-        if text.contains('/') {
-            return ModelRef::repo(text, text);
-        }
-        ModelRef::alias(text)
+        let found = if text.contains('/') { ModelRef::repo(text, text) } else { names.resolve(text) };
+        found.ok_or_else(|| unknown(text, names))
     }
 
     /// Repository, tag and revision of a model that the hub has; `what` says what for.
@@ -52,61 +55,42 @@ impl ModelRef {
     }
 
     /// `host/org/repo/resolve/REVISION/FILE`, as the hub's pages link its files.
-    fn url(text: &str, rest: &str) -> Result<ModelRef, Error> {
+    fn url(text: &str, rest: &str) -> Option<ModelRef> {
         let path = rest.split(['?', '#']).next().unwrap_or_default();
         let parts: Vec<&str> = path.split('/').skip(1).filter(|p| !p.is_empty()).collect();
         match parts[..] {
             [org, repo] => ModelRef::repo(text, &format!("{org}/{repo}")),
             [org, repo, "resolve" | "blob" | "raw", revision, ref file @ ..] if !file.is_empty() => {
-                Ok(ModelRef::Repo {
-                    repo: format!("{org}/{repo}"),
+                let repo = Some(format!("{org}/{repo}")).filter(|repo| api::is_repository(repo))?;
+                Some(ModelRef::Repo {
+                    repo,
                     tag: Some(file.join("/")),
+                    asked: true,
                     revision: Some(revision.to_owned()),
                     typed: text.to_owned(),
                 })
             }
-            _ => Err(unknown(text)),
+            _ => None,
         }
     }
 
-    fn repo(text: &str, rest: &str) -> Result<ModelRef, Error> {
+    fn repo(text: &str, rest: &str) -> Option<ModelRef> {
         let (repo, tag) = match rest.split_once(':') {
             Some((repo, tag)) => (repo, Some(tag.to_owned())),
             None => (rest, None),
         };
-        let word = |part: &str| {
-            !part.is_empty() && part != ".." && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        };
-        let valid = repo.split_once('/').is_some_and(|(org, name)| word(org) && word(name));
-        if !valid || tag.as_deref() == Some("") {
-            return Err(unknown(text));
+        if !api::is_repository(repo) || tag.as_deref() == Some("") {
+            return None;
         }
-        Ok(ModelRef::Repo { repo: repo.to_owned(), tag, revision: None, typed: text.to_owned() })
-    }
-
-    fn alias(text: &str) -> Result<ModelRef, Error> {
-        let found = |alias: &super::Alias, tag: Option<&str>| ModelRef::Repo {
-            repo: alias.repo.clone(),
-            tag: tag.map(str::to_owned),
-            revision: None,
-            typed: text.to_owned(),
-        };
-        if let Some(alias) = aliases::find(text) {
-            return Ok(found(alias, alias.file.as_deref()));
-        }
-        // `qwen3:8b-q8_0`
-        if let Some((name, tag)) = text.rsplit_once('-')
-            && let Some(alias) = aliases::find(name)
-            && super::files::is_quantization(tag)
-        {
-            return Ok(found(alias, Some(tag)));
-        }
-        Err(unknown(text))
+        let asked = tag.is_some();
+        Some(ModelRef::Repo { repo: repo.to_owned(), tag, asked, revision: None, typed: text.to_owned() })
     }
 }
 
-fn unknown(text: &str) -> Error {
-    Error::UnknownName { name: text.to_owned(), hint: did_you_mean(&aliases::nearest(text)) }
+fn unknown(text: &str, names: &Names) -> Error {
+    let nearest = names.nearest(text);
+    let nearest: Vec<&str> = nearest.iter().map(String::as_str).collect();
+    Error::UnknownName { name: text.to_owned(), hint: did_you_mean(&nearest) }
 }
 
 /// ` (did you mean a, b?)`, or nothing.
@@ -118,8 +102,12 @@ pub fn did_you_mean(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<ModelRef, Error> {
+        ModelRef::parse(text, &Names::default())
+    }
+
     fn repo(text: &str) -> (String, Option<String>, Option<String>) {
-        match ModelRef::parse(text).unwrap() {
+        match parse(text).unwrap() {
             ModelRef::Repo { repo, tag, revision, .. } => (repo, tag, revision),
             other => panic!("{text}: {other:?}"),
         }
@@ -135,16 +123,16 @@ mod tests {
         assert_eq!(repo("qwen3:8b-q8_0"), ("unsloth/Qwen3-8B-GGUF".to_owned(), some("q8_0"), None));
         let url = "https://huggingface.co/org/name/resolve/v1/sub/file.gguf?download=true";
         assert_eq!(repo(url), ("org/name".to_owned(), some("sub/file.gguf"), some("v1")));
-        assert_eq!(ModelRef::parse("./x.gguf").unwrap(), ModelRef::File("./x.gguf".into()));
-        assert_eq!(ModelRef::parse("guide").unwrap(), ModelRef::Guide);
+        assert_eq!(parse("./x.gguf").unwrap(), ModelRef::File("./x.gguf".into()));
+        assert_eq!(parse("guide").unwrap(), ModelRef::Guide);
     }
 
     #[test]
     fn what_is_no_name_is_an_error_with_a_way_out() {
-        let error = ModelRef::parse("mistrl-7b").unwrap_err().to_string();
+        let error = parse("mistrl-7b").unwrap_err().to_string();
         assert!(error.contains("did you mean mistral-7b"), "{error}");
-        for wrong in ["a/b/c", "a/..", "a/b:", "https://example.com/x", "nothing-like-it"] {
-            assert!(ModelRef::parse(wrong).is_err(), "{wrong}");
+        for wrong in ["a/b/c", "a/..", "a/b:", "https://h/../b/resolve/main/x", "https://example.com/x", "nothing-like-it"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

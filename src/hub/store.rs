@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::name::did_you_mean;
-use super::{Error, ModelRef, files};
+use super::{Choice, Error, ModelRef, RemoteFile, files};
 use crate::guide;
 use crate::weights::Source;
 
@@ -64,7 +64,7 @@ impl Store {
         let models = self.models_of(repo)?;
         let here: Vec<String> = models.iter().map(|m| m.name.clone()).collect();
         let fits = |model: &LocalModel| match (tag, &model.origin) {
-            (Some(tag), Some((_, of))) => files::choose(repo, of, Some(tag)).is_ok(),
+            (Some(tag), Some((_, of))) => files::choose(repo, &files::variants(&listed(of)), Some(tag)).is_ok(),
             _ => true,
         };
         let mut found: Vec<LocalModel> = models.into_iter().filter(fits).collect();
@@ -176,7 +176,8 @@ fn models_in(repo: &str, snapshot: &Path, found: &[(PathBuf, String)]) -> Vec<Lo
         });
     }
     let names: Vec<String> = found.iter().map(|(_, file)| file.clone()).filter(|f| !f.ends_with(".gguf")).collect();
-    if let Ok(folder) = files::choose(repo, &names, None) {
+    if let Ok(Choice::One(folder)) = files::choose(repo, &files::variants(&listed(&names)), None) {
+        let folder: Vec<String> = folder.files.into_iter().map(|file| file.path).collect();
         models.push(LocalModel {
             name: repo.to_owned(),
             source: Source::Path(snapshot.to_owned()),
@@ -186,6 +187,11 @@ fn models_in(repo: &str, snapshot: &Path, found: &[(PathBuf, String)]) -> Vec<Lo
         });
     }
     models
+}
+
+/// Files of the cache as a repository lists its own.
+fn listed(paths: &[String]) -> Vec<RemoteFile> {
+    paths.iter().map(|path| RemoteFile { path: path.clone(), size_bytes: 0, hash: None }).collect()
 }
 
 fn guide_model() -> LocalModel {
