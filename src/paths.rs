@@ -13,6 +13,8 @@ pub struct Paths {
     pub config_file: PathBuf,
     /// `$XDG_DATA_HOME/oai`: history of the chat.
     pub data_dir: PathBuf,
+    /// `$XDG_CACHE_HOME/oai/machine.json`: what was measured of this machine.
+    pub machine_file: PathBuf,
     /// Hugging Face's `hub` folder, which other tools share.
     pub hf_cache: PathBuf,
     /// The token that `hf auth login` stores.
@@ -30,14 +32,18 @@ impl Paths {
         let config = folder("XDG_CONFIG_HOME", xdg.as_ref().map(Xdg::config_dir))?;
         let data = folder("XDG_DATA_HOME", xdg.as_ref().map(Xdg::data_dir))?;
         // <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>
+        let cache = folder("XDG_CACHE_HOME", xdg.as_ref().map(Xdg::cache_dir));
+        // Whoever has no cache folder but names what lies in it needs none.
+        let machine_file = cache.as_ref().unwrap_or(&data).join("oai/machine.json");
         let hf_home = match get("HF_HOME") {
             Some(path) => PathBuf::from(path),
-            None => folder("XDG_CACHE_HOME", xdg.as_ref().map(Xdg::cache_dir))?.join("huggingface"),
+            None => cache?.join("huggingface"),
         };
         let hf_cache = get("HF_HUB_CACHE").or(get("HUGGINGFACE_HUB_CACHE")).map(PathBuf::from);
         Ok(Paths {
             config_file: get("OAI_CONFIG").map_or(config.join("oai/config.toml"), PathBuf::from),
             data_dir: data.join("oai"),
+            machine_file,
             hf_cache: hf_cache.unwrap_or_else(|| hf_home.join("hub")),
             hf_token_file: get("HF_TOKEN_PATH").map_or(hf_home.join("token"), PathBuf::from),
         })

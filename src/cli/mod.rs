@@ -8,6 +8,7 @@ mod compute;
 mod config;
 mod embed;
 mod exit;
+mod fit;
 mod generation;
 mod interrupt;
 mod list;
@@ -64,6 +65,7 @@ enum Command {
     Embed(embed::Args),
     Perplexity(perplexity::Args),
     Bench(bench::Args),
+    Fit(fit::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -107,9 +109,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             speculation.apply(&mut settings)?;
         }
         Command::Embed(args) => args.apply(&mut settings)?,
-        Command::Perplexity(perplexity::Args { compute, .. }) | Command::Bench(bench::Args { compute, .. }) => {
-            compute.apply(&mut settings)?;
-        }
+        Command::Perplexity(perplexity::Args { compute, .. })
+        | Command::Bench(bench::Args { compute, .. })
+        | Command::Fit(fit::Args { compute, .. }) => compute.apply(&mut settings)?,
         _ => {}
     }
     // Training runs parts of a batch side by side, each on one thread.
@@ -125,6 +127,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Embed(args) => embed::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Bench(args) => bench::run(&args, &settings),
+        Command::Fit(args) => fit::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! Which form of a model to take.
 //!
-//! The rule, in its order:
+//! Where the table of short names says which form is usual, that is taken if it fits. Else the rule is, in its order:
 //! 1. Of Q4_K_M to Q8_0 the largest that fits and writes at [`USABLE`] tokens a second; a small model need not be fast.
 //! 2. If none is so fast, the smallest of those that fit.
 //! 3. Else the largest other of about four bits that fits, else the original, if that fits.
@@ -13,7 +13,7 @@ use super::{Candidate, Estimate, Machine, Verdict, estimate};
 use crate::engine::{Footprint, KvType};
 
 /// Tokens a second: faster than one reads.
-const USABLE: f64 = 10.0;
+pub const USABLE: f64 = 10.0;
 /// Parameters of a model that suffers most from few bits, and is fast in any.
 const SMALL: u64 = 1_500_000_000;
 
@@ -26,9 +26,11 @@ pub struct Choice {
     pub low: bool,
 }
 
-/// The best of `candidates` for `machine` with a cache for `context` tokens; `None` of none.
+/// The best of `candidates` for `machine` with a cache for `context` tokens: the one with the tag `usual` if it fits, else
+/// what the rule says; `None` of none.
 pub fn best(
     candidates: &[Candidate],
+    usual: Option<&str>,
     shape: &Footprint,
     machine: &Machine,
     context: u64,
@@ -51,9 +53,13 @@ pub fn best(
     };
     use Rank::{Four, Full, Good, Low};
     use Verdict::{Fits, Tight};
-    let chosen = of(Good, Fits)
-        .filter(is_usable)
-        .max_by_key(size)
+    let is_usual = |(index, _, estimate): &&(usize, Rank, Estimate)| {
+        estimate.fits == Fits && usual.is_some_and(|tag| candidates[*index].tag.eq_ignore_ascii_case(tag))
+    };
+    let chosen = reckoned
+        .iter()
+        .find(is_usual)
+        .or_else(|| of(Good, Fits).filter(is_usable).max_by_key(size))
         .or_else(|| of(Good, Fits).min_by_key(size))
         .or_else(|| of(Four, Fits).max_by_key(size))
         .or_else(|| of(Full, Fits).min_by_key(size))
@@ -86,7 +92,7 @@ mod tests {
             })
             .collect();
         let machine = Machine::of(memory << 30, bandwidth * 1e9, 8);
-        let choice = best(&candidates, &guessed(parameters, None), &machine, 8192, KvType::F16).unwrap();
+        let choice = best(&candidates, None, &guessed(parameters, None), &machine, 8192, KvType::F16).unwrap();
         (candidates[choice.index].tag.clone(), choice.estimate.fits, choice.low)
     }
 
@@ -122,6 +128,12 @@ mod tests {
         assert_eq!(pick(&["F16", "Q3_K_L"], 8.0, 64, 50.0).0, "F16");
         assert_eq!(pick(&["odd"], 8.0, 64, 50.0).0, "odd");
         let machine = Machine::of(8 << 30, 50e9, 8);
-        assert_eq!(best(&[], &guessed(0, None), &machine, 8192, KvType::F16), None);
+        let small: Vec<Candidate> = ["Q8_0", "Q4_K_M"]
+            .iter()
+            .map(|tag| Candidate { tag: (*tag).to_owned(), size_bytes: estimated_bytes(tag, 1_000_000_000).unwrap() })
+            .collect();
+        let pick = |usual| best(&small, usual, &guessed(1_000_000_000, None), &machine, 8192, KvType::F16).unwrap().index;
+        assert_eq!((pick(None), pick(Some("q4_k_m")), pick(Some("Q5_0"))), (0, 1, 0));
+        assert_eq!(best(&[], None, &guessed(0, None), &machine, 8192, KvType::F16), None);
     }
 }

@@ -4,12 +4,14 @@ mod choose;
 mod estimate;
 mod machine;
 mod quantization;
+mod recommend;
 mod shape;
 
 pub use choose::{Choice, best};
 pub use estimate::{Estimate, Verdict, estimate};
 pub use machine::{Bandwidth, Machine, Measured};
 pub use quantization::{OFFERED, estimated_bytes};
+pub use recommend::{Purpose, Recommendation, recommend};
 pub use shape::{guessed, shape_of};
 
 /// The context that is reckoned with where none is asked for, as far as the model was trained for so much.

@@ -45,22 +45,36 @@ pub fn shape_of(alias: Option<&Alias>, hub: Option<&GgufSummary>, candidates: &[
 fn of_alias(alias: &Alias, parameters: Option<u64>) -> Option<Footprint> {
     let declared = count(&alias.parameters)?;
     let active = alias.active.as_deref().and_then(count);
-    // Windows are not told, only what they hold when full.
-    let fixed = Cache { bytes_a_token: alias.kv_fixed_bytes.div_ceil(WINDOW), window: Some(WINDOW), shared: false };
-    let all = Cache { bytes_a_token: alias.kv_bytes_per_token, window: None, shared: false };
-    let caches: Vec<Cache> = [all, fixed].into_iter().filter(|cache| cache.bytes_a_token > 0).collect();
+    let window = WINDOWS.iter().find(|(begin, _)| alias.name.starts_with(begin)).map(|(_, tokens)| *tokens);
+    let cache = |bytes_a_token, window| Cache { bytes_a_token, window, shared: false };
+    let mut caches = vec![cache(alias.kv_bytes_per_token, None)];
+    caches.extend(window.map(|tokens| cache(alias.kv_fixed_bytes / tokens, Some(tokens))));
+    caches.retain(|cache| cache.bytes_a_token > 0);
+    let is_encoder = alias.kv_bytes_per_token == 0 && alias.kv_fixed_bytes == 0;
     Some(Footprint {
-        kind: if caches.is_empty() { Kind::Encoder } else { Kind::Decoder },
+        kind: if is_encoder { Kind::Encoder } else { Kind::Decoder },
         parameters: parameters.unwrap_or(declared),
         read_share: active.map_or(1.0, |active| (active as f64 / declared.max(1) as f64).min(1.0)),
         context_length: alias.context,
         caches,
-        state_bytes: 0,
+        state_bytes: if window.is_none() { alias.kv_fixed_bytes } else { 0 },
     })
 }
 
-/// What most models with windows have.
-const WINDOW: u64 = 1024;
+/// How many tokens back layers with windows look, by the beginning of a short name; the table says only what they hold
+/// when full. What other models hold besides are states.
+const WINDOWS: &[(&str, u64)] = &[
+    ("gemma3:270m", 512),
+    ("gemma3:1b", 512),
+    ("gemma3:", 1024),
+    ("gemma4:e", 512),
+    ("gemma4:", 1024),
+    ("gemma2:", 4096),
+    ("gpt-oss:", 128),
+    ("olmo-3:", 4096),
+    ("command-r7b:", 4096),
+    ("exaone4:32b", 4096),
+];
 
 /// `1.2B`, `600M`, as a number.
 fn count(text: &str) -> Option<u64> {
@@ -95,6 +109,26 @@ mod tests {
             1_000_000_000_000
         ]);
         assert!(["", "B", "-1B", "many", "inf", "0"].iter().all(|text| count(text).is_none()));
+    }
+
+    #[test]
+    fn the_table_tells_windows_from_states() {
+        let shape = |name: &str| shape_of(crate::hub::aliases().iter().find(|alias| alias.name == name), None, &[]);
+        let gemma = shape("gemma3:1b");
+        assert_eq!(gemma.caches.iter().map(|cache| cache.window).collect::<Vec<_>>(), [None, Some(512)]);
+        // 22 of its 26 layers, one KV head of 256.
+        assert_eq!(gemma.caches[1].bytes_a_token, 22 * 256 * 2 * 2);
+        let mamba = shape("falcon-mamba:7b");
+        assert_eq!((mamba.kind, mamba.caches.len()), (Kind::Decoder, 0));
+        assert!(mamba.state_bytes > 0);
+        assert_eq!(shape("all-minilm").kind, Kind::Encoder);
+        let moe = shape("qwen3:30b");
+        assert!((0.05..0.2).contains(&moe.read_share), "{moe:?}");
+        for (begin, _) in WINDOWS {
+            let windowed = |alias: &&Alias| alias.name.starts_with(begin) && alias.kv_fixed_bytes > 0;
+            assert!(crate::hub::aliases().iter().any(|alias| windowed(&alias)), "{begin} is no model's");
+        }
+        assert!(crate::hub::aliases().iter().all(|alias| of_alias(alias, None).is_some()));
     }
 
     #[test]
