@@ -158,6 +158,10 @@ pub struct Settings {
     /// Where the hub is; `HF_ENDPOINT`.
     pub hub_endpoint: String,
     pub hub_token: Option<String>,
+    /// What gave the token.
+    pub hub_token_origin: Option<Origin>,
+    /// `NO_PROXY` is `*`: reqwest, which reads the proxies' variables, takes that for names alone.
+    pub no_proxy: bool,
     /// `NO_COLOR` is set: no colour anywhere.
     pub no_color: bool,
     /// The section `[models]`, name by name.
@@ -175,11 +179,21 @@ impl Settings {
     /// The same with an environment of the caller's.
     pub fn load_from(get: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         let paths = Paths::from_env(get)?;
-        let file_token = || std::fs::read_to_string(&paths.hf_token_file).ok().map(|t| t.trim().to_owned());
+        let file = &paths.hf_token_file;
+        let from_file = || Some((std::fs::read_to_string(file).ok()?, Origin::File(file.clone())));
         let implicit = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_none();
+        let variable = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]
+            .into_iter()
+            .find_map(|name| Some((get(name)?, Origin::Environment(name.to_owned()))));
+        let token = variable.or_else(|| from_file().filter(|_| implicit));
+        let token =
+            token.map(|(token, origin)| (token.trim().to_owned(), origin)).filter(|(token, _)| !token.is_empty());
+        let (hub_token, hub_token_origin) = token.unzip();
         let mut settings = Settings {
             hub_endpoint: get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
-            hub_token: get("HF_TOKEN").or_else(|| file_token().filter(|t| implicit && !t.is_empty())),
+            hub_token,
+            hub_token_origin,
+            no_proxy: ["NO_PROXY", "no_proxy"].into_iter().any(|name| get(name).as_deref() == Some("*")),
             no_color: get("NO_COLOR").is_some(),
             models: Vec::new(),
             settings: Vec::new(),
@@ -348,7 +362,9 @@ fn own_model(file: &Path, name: &str, value: &toml::Value, home: Option<&str>) -
         toml::Value::Table(table) => {
             table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?
         }
-        other => return Err(wrong(format!("{other} is no text (a name, org/repo, org/repo:TAG or a path) and no table"))),
+        other => {
+            return Err(wrong(format!("{other} is no text (a name, org/repo, org/repo:TAG or a path) and no table")));
+        }
     };
     let path = match (model.repo.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => Some(Path::new(home).join(rest)),

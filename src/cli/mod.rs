@@ -3,6 +3,7 @@
 mod ask;
 mod bench;
 mod chat;
+mod choice;
 mod completions;
 mod compute;
 mod config;
@@ -12,6 +13,7 @@ mod fit;
 mod generation;
 mod interrupt;
 mod list;
+mod login;
 mod man;
 mod model;
 mod output;
@@ -59,6 +61,8 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Rm(rm::Args),
+    Login(login::Login),
+    Logout(login::Logout),
     Ask(ask::Args),
     Chat(chat::Args),
     Tokenize(tokenize::Args),
@@ -121,6 +125,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::List(args) => list::run(&args, &settings),
         Command::Show(args) => show::run(&args, &settings),
         Command::Rm(args) => rm::run(&args, &settings),
+        Command::Login(_) => login::login(&settings),
+        Command::Logout(_) => login::logout(&settings),
         Command::Ask(args) => ask::run(&args, &settings),
         Command::Chat(args) => chat::run(&args, settings),
         Command::Tokenize(args) => tokenize::run(&args, &settings),

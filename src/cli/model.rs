@@ -31,6 +31,7 @@ pub fn hub_settings(settings: &Settings) -> HubSettings {
         retries: settings.count("retries").map_or(5, |n| n as u32),
         connections: settings.count("connections").map_or(8, |n| n as usize),
         read_timeout: Duration::from_secs(settings.count("timeout").unwrap_or(30)),
+        no_proxy: settings.no_proxy,
         certificates: settings.text("certificates").map(Into::into),
     }
 }

@@ -5,7 +5,7 @@ mod progress;
 use anyhow::Result;
 use serde_json::json;
 
-use super::{interrupt, model, output};
+use super::{choice, interrupt, model, output};
 use crate::config::Settings;
 use crate::hub::{self, LocalModel, ModelRef, Plan, Store};
 use progress::Progress;
@@ -44,14 +44,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let revision = args.revision.as_deref().or(revision).unwrap_or("main");
     let progress = Progress::new(args.json)?;
     let repository = hub::look_up(&hub, repo, revision, &mut |event| progress.event(&event))?;
-    let files = match hub::choose(repo, &hub::variants(&repository.files), tag)? {
-        hub::Choice::One(one) => one.files,
-        hub::Choice::Several(several) => {
-            let choices = several.iter().map(|v| v.tag.clone()).collect::<Vec<_>>().join(", ");
-            return Err(hub::Error::Ambiguous { repo: repo.to_owned(), choices }.into());
-        }
-    };
-    let plan = Plan::new(&hub, repository, revision, &files, &mut |event| progress.event(&event))?;
+    let chosen = choice::one_of(&repository, tag)?;
+    let plan = Plan::new(&hub, repository, revision, &chosen.files, &mut |event| progress.event(&event))?;
     if args.json {
         output::line(&output::json(&resolved(&args.name, &plan))?)?;
     }

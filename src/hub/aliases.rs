@@ -1,6 +1,5 @@
 //! Short names: the table's, and the user's own from the configuration.
 
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -259,6 +258,7 @@ fn family(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::PathBuf;
 
     use super::*;
 

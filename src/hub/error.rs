@@ -45,6 +45,8 @@ pub enum Error {
         "{repo} needs permission (status {status}): see {endpoint}/{repo}, and run `oai login` (or set HF_TOKEN) with a token that may read it"
     )]
     Forbidden { repo: String, status: u16, endpoint: String },
+    #[error("{endpoint} does not accept the token; make one at {endpoint}/settings/tokens and run oai login")]
+    Token { endpoint: String },
     #[error("{repo} was taken down by the hub")]
     Disabled { repo: String },
     #[error("{what}: the hub answered with status {status}; try again later")]

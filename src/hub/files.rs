@@ -295,13 +295,10 @@ mod tests {
     fn a_repository_offers_its_models_and_nothing_else() {
         let all = ["m-Q8_0.gguf", "m-Q4_K_M.gguf", "mmproj-F16.gguf", "m-imatrix.gguf", "mtp-m-Q8_0.gguf", "README.md"];
         assert_eq!(tags(&all), ["Q8_0", "Q4_K_M"]);
-        assert_eq!(tags(&["m-UD-Q4_K_XL.gguf", "m.i1-IQ3_M.gguf", "m-mxfp4.gguf", "bf16.gguf", "odd.gguf"]), [
-            "UD-Q4_K_XL",
-            "IQ3_M",
-            "mxfp4",
-            "bf16",
-            "odd"
-        ]);
+        assert_eq!(
+            tags(&["m-UD-Q4_K_XL.gguf", "m.i1-IQ3_M.gguf", "m-mxfp4.gguf", "bf16.gguf", "odd.gguf"]),
+            ["UD-Q4_K_XL", "IQ3_M", "mxfp4", "bf16", "odd"]
+        );
         // Where a tag says too little, the name does, and then the path.
         assert_eq!(tags(&["a-Q8_0.gguf", "b-q8_0.gguf", "b-F16.gguf"]), ["a-Q8_0", "b-q8_0", "F16"]);
         assert_eq!(tags(&["x/a-Q8_0.gguf", "y/a-Q8_0.gguf"]), ["x/a-Q8_0", "y/a-Q8_0"]);

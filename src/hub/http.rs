@@ -17,10 +17,11 @@ const AGENT: &str = concat!("oai/", env!("CARGO_PKG_VERSION"));
 /// What a request came to nothing for.
 #[derive(Debug)]
 pub enum Failure {
-    /// May be gone in a while; the server may say how long that is.
+    /// May be gone in a while; the server may say how long that is. `error` is what it is if not.
     Passing {
         reason: String,
         wait: Option<Duration>,
+        error: Error,
     },
     Final(Error),
 }
@@ -53,6 +54,9 @@ impl<'a> Http<'a> {
     pub fn new(settings: &'a HubSettings) -> Result<Http<'a>, Error> {
         if settings.offline {
             return Err(Error::Offline);
+        }
+        if settings.token.as_deref().is_some_and(|token| !super::is_token(token)) {
+            return Err(Error::Token { endpoint: settings.endpoint.clone() });
         }
         let wrong = |reason: String| Error::Connection { endpoint: settings.endpoint.clone(), reason };
         let endpoint = Url::parse(&settings.endpoint).map_err(|e| wrong(e.to_string()))?;
@@ -133,7 +137,9 @@ impl<'a> Http<'a> {
         }
         let endpoint = self.settings.endpoint.clone();
         let repo = what.repo.to_owned();
-        let code = text(response.headers(), "x-error-code").unwrap_or_default();
+        let told = |name| text(response.headers(), name).unwrap_or_default();
+        // The content network knows nothing of permissions.
+        let code = if self.is_hub(response.url()) { told("x-error-code") } else { "Elsewhere".to_owned() };
         let error = match (status, code.as_str()) {
             (_, "GatedRepo") => Error::Gated { repo, endpoint, login: self.settings.token.is_none() },
             (_, "RepoNotFound") => Error::NotFound { endpoint, what: repo },
@@ -141,12 +147,16 @@ impl<'a> Http<'a> {
                 Error::NotFound { endpoint, what: format!("revision {} of {repo}", what.revision) }
             }
             (_, "DisabledRepo") => Error::Disabled { repo },
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
+            // That this is no matter of permission is told in words alone.
+            (StatusCode::FORBIDDEN, "") if told("x-error-message").contains("disabled") => Error::Disabled { repo },
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, code) if code != "Elsewhere" => {
                 Error::Forbidden { repo, status: status.as_u16(), endpoint }
             }
             (StatusCode::NOT_FOUND, _) => Error::NotFound { endpoint, what: what.to_string() },
-            (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT, _) => return Err(passing(&response)),
-            (status, _) if status.is_server_error() => return Err(passing(&response)),
+            (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                return Err(passing(&response, what));
+            }
+            (status, _) if status.is_server_error() => return Err(passing(&response, what)),
             (status, _) => Error::Status { what: what.to_string(), status: status.as_u16() },
         };
         Err(error.into())
@@ -161,7 +171,15 @@ impl<'a> Http<'a> {
         }
         let silence = self.settings.read_timeout.as_secs();
         let reason = if error.is_timeout() && !error.is_connect() { format!("silent for {silence} s") } else { reason };
-        Failure::Passing { reason, wait: None }
+        let error = Error::Connection { endpoint: self.settings.endpoint.clone(), reason: reason.clone() };
+        Failure::Passing { reason, wait: None, error }
+    }
+
+    /// An answer that is not the one it should be, this time.
+    pub fn odd(&self, reason: &str) -> Failure {
+        let reason = reason.to_owned();
+        let error = Error::Connection { endpoint: self.settings.endpoint.clone(), reason: reason.clone() };
+        Failure::Passing { reason, wait: None, error }
     }
 
     /// Tries until it works, fails for good, or has failed `retries` times.
@@ -172,23 +190,21 @@ impl<'a> Http<'a> {
     ) -> Result<T, Error> {
         let mut failures = 0;
         loop {
-            let (reason, wait) = match attempt().await {
+            let (reason, wait, error) = match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing { reason, wait }) => (reason, wait),
+                Err(Failure::Passing { reason, wait, error }) => (reason, wait, error),
             };
             failures += 1;
-            if failures > self.settings.retries {
-                return Err(self.gave_up(reason));
+            // Who has no network should not wait long to hear it.
+            let most = if matches!(error, Error::Connection { .. }) { 2 } else { u32::MAX };
+            if failures > self.settings.retries.min(most) {
+                return Err(error);
             }
             let wait = wait.unwrap_or_else(|| backoff(failures));
             told(&reason, wait, failures);
             tokio::time::sleep(wait).await;
         }
-    }
-
-    pub fn gave_up(&self, reason: String) -> Error {
-        Error::Connection { endpoint: self.settings.endpoint.clone(), reason }
     }
 }
 
@@ -232,6 +248,7 @@ impl Told {
 pub fn builder(settings: &HubSettings) -> Result<reqwest::ClientBuilder, Error> {
     let builder = reqwest::Client::builder().user_agent(AGENT);
     let builder = builder.connect_timeout(CONNECT_TIMEOUT).read_timeout(settings.read_timeout);
+    let builder = if settings.no_proxy { builder.no_proxy() } else { builder };
     Ok(match &settings.certificates {
         Some(file) => builder.tls_certs_merge(certificates(file)?),
         None => builder,
@@ -246,14 +263,11 @@ fn certificates(file: &Path) -> Result<Vec<Certificate>, Error> {
     if found.is_empty() { Err(wrong("it holds no PEM certificate".to_owned())) } else { Ok(found) }
 }
 
-fn passing(response: &Response) -> Failure {
+fn passing(response: &Response, what: &What<'_>) -> Failure {
     let wait = text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(&value, SystemTime::now()));
-    let status = response.status();
-    let reason = match status.canonical_reason() {
-        Some(words) => format!("the hub answered with status {} ({words})", status.as_u16()),
-        None => format!("the hub answered with status {}", status.as_u16()),
-    };
-    Failure::Passing { reason, wait }
+    let status = response.status().as_u16();
+    let reason = format!("the hub answered with status {}", response.status());
+    Failure::Passing { reason, wait, error: Error::Status { what: what.to_string(), status } }
 }
 
 /// `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3). A server that asks for more

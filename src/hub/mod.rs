@@ -1,5 +1,6 @@
 //! The Hugging Face hub and the models on this machine: names, download, the store.
 
+mod account;
 mod aliases;
 mod api;
 mod error;
@@ -11,10 +12,11 @@ mod pull;
 mod store;
 mod transfer;
 
+pub use account::{forget_token, is_token, store_token, whoami};
 pub use aliases::{Alias, Names, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
 pub use error::Error;
-pub use files::{Choice, SAFETENSORS, Variant, choose, no_model, variants};
+pub use files::{Choice, SAFETENSORS, Variant, choose, list, no_model, usual, variants};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
 pub use store::{LocalModel, Store};
@@ -37,6 +39,8 @@ pub struct HubSettings {
     pub connections: usize,
     /// A connection that is silent for so long is dead.
     pub read_timeout: Duration,
+    /// No proxy, whatever the environment says of proxies.
+    pub no_proxy: bool,
     /// PEM certificates to trust beside the system's.
     pub certificates: Option<PathBuf>,
 }

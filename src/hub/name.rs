@@ -131,7 +131,9 @@ mod tests {
     fn what_is_no_name_is_an_error_with_a_way_out() {
         let error = parse("mistrl-7b").unwrap_err().to_string();
         assert!(error.contains("did you mean mistral-7b"), "{error}");
-        for wrong in ["a/b/c", "a/..", "a/b:", "https://h/../b/resolve/main/x", "https://example.com/x", "nothing-like-it"] {
+        for wrong in
+            ["a/b/c", "a/..", "a/b:", "https://h/../b/resolve/main/x", "https://example.com/x", "nothing-like-it"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

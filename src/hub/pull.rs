@@ -11,8 +11,6 @@ use super::layout::{Layout, is_inside, size};
 use super::transfer::{self, Step, Wanted};
 use super::{Error, HubSettings};
 
-/// Files below this size come side by side, larger ones one after the other over several connections.
-const SMALL: u64 = 4 << 20;
 /// How often a lock that another process has is tried.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -147,19 +145,30 @@ impl Plan {
             blobs.entry(planned.hash()).or_insert(planned);
         }
         let mut wanted: Vec<&Planned> = self.files.iter().filter(|p| std::ptr::eq(blobs[p.hash()], *p)).collect();
-        wanted.sort_by_key(|planned| planned.file.size_bytes > SMALL);
-        let large = wanted.partition_point(|planned| planned.file.size_bytes <= SMALL);
+        wanted.sort_by_key(|planned| planned.file.size_bytes > transfer::SMALL);
+        let large = wanted.partition_point(|planned| planned.file.size_bytes <= transfer::SMALL);
         let (small, large) = wanted.split_at(large);
+        // Small files come side by side, larger ones one after the other over several connections.
         let mut came = 0;
+        let mut failed = None;
         let one = |planned| self.fetch_one(http, layout, planned, force, &tell);
         let mut several =
             futures_util::stream::iter(small.iter().copied().map(one)).buffered(http.settings.connections);
         while let Some(result) = several.next().await {
-            came += result?;
+            match result {
+                Ok(bytes) => came += bytes,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
         drop(several);
+        if let Some(error) = failed {
+            return Err(error);
+        }
         for planned in large {
             came += self.fetch_one(http, layout, planned, force, &tell).await?;
+        }
+        for planned in self.files.iter().filter(|p| !std::ptr::eq(blobs[p.hash()], *p)) {
+            (tell.borrow_mut())(Event::File { file: &planned.file, fetched_bytes: 0 });
         }
         Ok(came)
     }

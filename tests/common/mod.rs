@@ -1,9 +1,10 @@
 //! The real binary in a home of its own.
 
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unused_imports)] // each test file uses its part
 
 pub mod hub;
 pub mod parrot;
+pub mod proxy;
 pub mod reference;
 
 use std::path::Path;
@@ -41,6 +42,20 @@ pub fn finish(command: &mut Command) -> (i32, String, String) {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+/// Bytes without any order, the same for a seed (xorshift, Marsaglia 2003).
+pub fn noise(length: u64, seed: u64) -> axum::body::Bytes {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut bytes = Vec::with_capacity(length as usize + 8);
+    while (bytes.len() as u64) < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length as usize);
+    bytes.into()
 }
 
 /// The guide's file, as a model to damage, pull and load.

@@ -62,11 +62,11 @@ impl Progress {
                 self.say(&format!("{}  {}  {how}", file.path, output::bytes(file.size_bytes)));
             }
             (Event::Waiting { path }, _) => self.say(&format!("{path}: another process is pulling it; waiting")),
-            (Event::Retry { path, reason, wait, attempt }, _) => {
+            (Event::Retry { path, reason, wait, attempt }, Some(_)) => {
                 let of = path.map_or(String::new(), |path| format!("{path}: "));
                 self.say(&format!("{of}{reason}; try {} in {:.1} s", attempt + 1, wait.as_secs_f64()));
             }
-            (Event::Progress { .. }, None) => {}
+            (Event::Progress { .. } | Event::Retry { .. }, None) => {}
         }
     }
 

@@ -11,13 +11,13 @@ use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::Notify;
 
 use super::partial::{PIECE, Partial};
-use super::{Step, Wanted};
+use super::{SMALL, Step, Wanted};
 use crate::hub::Error;
 use crate::hub::http::{self, Failure, Http};
 
 /// The longest and the shortest run of pieces that one request asks for.
 const LONGEST_RUN: u64 = 32 * PIECE;
-const SHORTEST_RUN: u64 = 4 * PIECE;
+const SHORTEST_RUN: u64 = PIECE;
 /// A piece that takes longer is recorded while it comes.
 const RECORD_AFTER: Duration = Duration::from_secs(1);
 /// How often somebody is told how far it is.
@@ -82,8 +82,9 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
     /// Brings all pieces that are missing.
     pub async fn run(&self) -> Result<(), Error> {
         let missing = self.wanted.size - self.partial.have();
-        let useful = missing.div_ceil(SHORTEST_RUN) as usize;
-        let mut workers: FuturesUnordered<_> = (0..self.most.get().min(useful)).map(|id| self.connection(id)).collect();
+        let useful = if self.wanted.size <= SMALL { 1 } else { missing.div_ceil(SHORTEST_RUN) as usize };
+        let mut workers: FuturesUnordered<_> =
+            (0..self.most.get().min(useful.max(1))).map(|id| self.connection(id)).collect();
         let mut outcome = Ok(());
         while let Some(done) = workers.next().await {
             if done.is_err() {
@@ -124,7 +125,7 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
             match result {
                 Ok(()) => self.failures.set(0),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing { reason, wait }) => {
+                Err(Failure::Passing { reason, wait, .. }) => {
                     if self.came.get() > before {
                         self.failures.set(0);
                     }
@@ -196,9 +197,7 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
         while position < end {
             let bytes = match stream.next().await {
                 Some(bytes) => bytes.map_err(|e| self.http.broken(&e))?,
-                None => {
-                    return Err(Failure::Passing { reason: "the connection was closed early".to_owned(), wait: None });
-                }
+                None => return Err(self.http.odd("the connection was closed early")),
             };
             let bytes = &bytes[..bytes.len().min((end - position) as usize)];
             self.came.set(self.came.get() + self.partial.write(position, bytes)?);
@@ -253,11 +252,7 @@ impl<'a, 'h, 'w> Connections<'a, 'h, 'w> {
                 let from = range.split_once('-').and_then(|(from, _)| from.parse().ok());
                 from == Some(start) && (total == "*" || total.parse() == Ok(size))
             });
-            return if fits {
-                Ok(false)
-            } else {
-                Err(what.malformed("is another range than the one asked for").into())
-            };
+            return if fits { Ok(false) } else { Err(self.http.odd("the answer is another range of the file")) };
         }
         match response.content_length() {
             Some(length) if length != size => Err(what

@@ -22,6 +22,9 @@ use connections::Connections;
 use digest::Digest;
 use partial::Partial;
 
+/// A file up to this size comes over one connection.
+pub const SMALL: u64 = 4 << 20;
+
 /// What is told while a file comes.
 pub enum Step<'a> {
     /// So many bytes are here.
@@ -67,7 +70,7 @@ pub async fn fetch(
     };
     let came = connections.came();
     if found != wanted.hash {
-        partial.discard();
+        partial::forget(&wanted.blob);
         return Err(Error::Hash { file: wanted.what.to_string() });
     }
     partial.finish(&wanted.blob)?;

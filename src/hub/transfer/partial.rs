@@ -216,14 +216,8 @@ impl Partial {
         if let Some(folder) = blob.parent().and_then(|folder| File::open(folder).ok()) {
             let _ = folder.sync_all();
         }
-        let _ = fs::remove_file(&self.journal_path);
+        forget(blob);
         Ok(())
-    }
-
-    /// Throws everything away.
-    pub fn discard(&self) {
-        let _ = fs::remove_file(&self.journal_path);
-        let _ = fs::remove_file(&self.path);
     }
 
     fn record(&self, index: usize, piece: Piece) -> Result<(), Error> {
@@ -363,4 +357,88 @@ fn write_at(file: &File, mut bytes: &[u8], mut position: u64) -> std::io::Result
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `size` bytes that differ from place to place.
+    fn content(size: u64) -> Vec<u8> {
+        (0..size as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+    }
+
+    /// Reads all pieces; those that are damaged come back as their indices.
+    fn damaged(partial: &Partial) -> Vec<usize> {
+        let mut buffer = Vec::new();
+        let is_damaged = |index: &usize| match partial.read_whole(*index, &mut buffer).unwrap() {
+            Found::Damaged => true,
+            Found::Whole => false,
+            Found::Unwanted => panic!("nobody stopped"),
+        };
+        (0..pieces_of(partial.size)).filter(is_damaged).collect()
+    }
+
+    #[test]
+    fn what_was_written_is_there_after_a_kill() {
+        let folder = tempfile::tempdir().unwrap();
+        let blob = folder.path().join("ab");
+        let bytes = content(2 * PIECE + 100);
+        let size = bytes.len() as u64;
+        let partial = Partial::open(&blob, size).unwrap();
+        // Out of order, across pieces, and twice.
+        assert_eq!(partial.write(PIECE, &bytes[PIECE as usize..]).unwrap(), PIECE + 100);
+        assert_eq!(partial.write(0, &bytes[..1000]).unwrap(), 1000);
+        assert_eq!(partial.write(500, &bytes[500..2000]).unwrap(), 1000);
+        assert_eq!(partial.write(5000, &bytes[5000..6000]).unwrap(), 0, "a hole is not a beginning");
+        partial.record_started(0).unwrap();
+        drop(partial);
+        assert_eq!(recorded(&blob, size), size - PIECE + 2000);
+        let partial = Partial::open(&blob, size).unwrap();
+        assert_eq!(partial.have(), size - PIECE + 2000);
+        assert_eq!(partial.write(0, &bytes).unwrap(), PIECE - 2000);
+        assert_eq!(damaged(&partial), Vec::<usize>::new());
+        partial.finish(&blob).unwrap();
+        assert_eq!(fs::read(&blob).unwrap(), bytes);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn pieces_that_a_power_cut_lost_are_found_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let blob = folder.path().join("ab");
+        let bytes = content(4 * PIECE);
+        Partial::open(&blob, 4 * PIECE).unwrap().write(0, &bytes).unwrap();
+        let path = blob.with_extension(PARTIAL);
+        // The data of one piece never reached the disk, and the last record is torn.
+        write_at(&File::options().write(true).open(&path).unwrap(), &[0; 4096], PIECE + 77).unwrap();
+        let journal = blob.with_extension(JOURNAL);
+        let length = fs::metadata(&journal).unwrap().len();
+        File::options().write(true).open(&journal).unwrap().set_len(length - 3).unwrap();
+        let partial = Partial::open(&blob, 4 * PIECE).unwrap();
+        assert_eq!(partial.have(), 3 * PIECE);
+        partial.write(3 * PIECE, &bytes[3 * PIECE as usize..]).unwrap();
+        assert_eq!(damaged(&partial), [1]);
+        assert_eq!(partial.have(), 3 * PIECE);
+        partial.write(PIECE, &bytes[PIECE as usize..2 * PIECE as usize]).unwrap();
+        assert_eq!(damaged(&partial), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn what_other_tools_began_goes_on_and_other_sizes_begin_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let blob = folder.path().join("ab");
+        let bytes = content(PIECE + 10);
+        fs::write(blob.with_extension(FOREIGN), &bytes[..PIECE as usize + 3]).unwrap();
+        assert_eq!(recorded(&blob, PIECE + 10), PIECE + 3);
+        let partial = Partial::open(&blob, PIECE + 10).unwrap();
+        assert_eq!(partial.have(), PIECE + 3);
+        assert_eq!(partial.write(PIECE, &bytes[PIECE as usize..]).unwrap(), 7);
+        assert_eq!(damaged(&partial), Vec::<usize>::new());
+        drop(partial);
+        assert_eq!(Partial::open(&blob, PIECE + 9).unwrap().have(), 0);
+        assert_eq!(recorded(&blob, PIECE + 9), 0);
+        fs::write(blob.with_extension(JOURNAL), "not a journal").unwrap();
+        assert_eq!(Partial::open(&blob, PIECE).unwrap().have(), 0);
+    }
 }
