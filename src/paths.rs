@@ -9,6 +9,7 @@ use crate::config::Error;
 /// Folders of this user.
 #[derive(Debug, Clone)]
 pub struct Paths {
+    pub home: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME/oai/config.toml`.
     pub config_file: PathBuf,
     /// `$XDG_DATA_HOME/oai`: history of the chat.
@@ -41,6 +42,7 @@ impl Paths {
         };
         let hf_cache = get("HF_HUB_CACHE").or(get("HUGGINGFACE_HUB_CACHE")).map(PathBuf::from);
         Ok(Paths {
+            home: get("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok()),
             config_file: get("OAI_CONFIG").map_or(config.join("oai/config.toml"), PathBuf::from),
             data_dir: data.join("oai"),
             machine_file,

@@ -18,7 +18,7 @@ use crate::{monitor, units};
 /// Show which models fit this machine, and how fast each would be
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without a model: models worth having on this machine, by what they are good for, best first. With one: each of its forms, the memory that it needs with a full context, and the tokens a second to expect at the beginning and at the end of that context. What `oai pull` would take is marked.\n\nA model fits if its weights, its KV cache and about 130 MB of working memory leave a tenth of the memory and 1 GB to the system; it fits tightly if they leave half of that. Speed is reckoned from the memory bandwidth, which is measured once, takes a second and is kept. oai computes on the processor: a graphics card is shown, but does not count.\n\nSizes: 8G and 8GiB are powers of 1024, 8GB is of 1000.\n\nExamples:\n  oai fit\n  oai fit qwen3:8b\n  oai fit bartowski/Llama-3.2-3B-Instruct-GGUF --context 32768 --kv-type q8_0\n  oai fit ./model-Q4_K_M.gguf\n  oai fit --memory 8G --bandwidth 50\n  oai fit gemma3:12b --json | jq '.forms[] | select(.fits == \"fits\") | .tag'"
+    after_help = "Without a model: models worth having on this machine, by what they are good for, best first. With one: each of its forms, the memory that it needs with a full context, and the tokens a second to expect at the beginning and at the end of that context. What `oai pull` would take is marked.\n\nA model fits if its weights, its KV cache and about 130 MB of working memory leave a tenth of the memory and 1 GB to the system; it fits tightly if they leave half of that. Speed is reckoned from the memory bandwidth, which is measured once, takes a second or two and is kept. oai computes on the processor: a graphics card is shown, but does not count.\n\nSizes: 8G and 8GiB are powers of 1024, 8GB is of 1000.\n\nExamples:\n  oai fit\n  oai fit qwen3:8b\n  oai fit bartowski/Llama-3.2-3B-Instruct-GGUF --context 32768 --kv-type q8_0\n  oai fit ./model-Q4_K_M.gguf\n  oai fit --memory 8G --bandwidth 50\n  oai fit gemma3:12b --json | jq '.forms[] | select(.fits == \"fits\") | .tag'"
 )]
 pub struct Args {
     /// The model: an alias, org/repo[:TAG], a path, or guide
@@ -93,7 +93,7 @@ fn describe(machine: &Machine, args: &Args) -> Vec<Vec<String>> {
         vec![row("processor", format!("{}, {threads} threads", cpu.name.unwrap_or_else(|| "unknown".to_owned())))];
     let for_models = units::bytes(machine.for_models());
     rows.push(match args.memory {
-        Some(bytes) => row("memory", format!("{} (as you say), {for_models} for models", units::bytes(bytes))),
+        Some(bytes) => row("memory", format!("{} (given), {for_models} for models", units::bytes(bytes))),
         None => {
             let memory = monitor::memory();
             let of = if memory.limited { " (the limit of this container)" } else { "" };
@@ -116,10 +116,11 @@ fn describe(machine: &Machine, args: &Args) -> Vec<Vec<String>> {
 fn measured(how: Measured) -> String {
     match how {
         Measured::Now => "measured now".to_owned(),
+        Measured::Disturbed => "measured now, while other programs were busy: it may be more".to_owned(),
         Measured::Before(seconds) => {
             format!("measured {}", super::list::age(UNIX_EPOCH + Duration::from_secs(seconds.min(1 << 40))))
         }
-        Measured::Given => "as you say".to_owned(),
+        Measured::Given => "given".to_owned(),
         Measured::Assumed => "assumed: there is no room to measure it".to_owned(),
     }
 }
@@ -127,7 +128,7 @@ fn measured(how: Measured) -> String {
 fn json_of(machine: &Machine, args: &Args) -> Value {
     let memory = monitor::memory();
     let (from, time) = match machine.bandwidth.measured {
-        Measured::Now => ("measured", Some(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))),
+        Measured::Now | Measured::Disturbed => ("measured", Some(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))),
         Measured::Before(seconds) => ("cache", Some(seconds)),
         Measured::Given => ("given", None),
         Measured::Assumed => ("assumed", None),

@@ -7,6 +7,7 @@ mod choice;
 mod completions;
 mod compute;
 mod config;
+mod doctor;
 mod embed;
 mod exit;
 mod fit;
@@ -70,6 +71,7 @@ enum Command {
     Perplexity(perplexity::Args),
     Bench(bench::Args),
     Fit(fit::Args),
+    Doctor(doctor::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -134,6 +136,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Bench(args) => bench::run(&args, &settings),
         Command::Fit(args) => fit::run(&args, &settings),
+        Command::Doctor(args) => doctor::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

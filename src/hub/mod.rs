@@ -9,6 +9,7 @@ mod http;
 mod layout;
 mod name;
 mod pull;
+mod reach;
 mod store;
 mod transfer;
 
@@ -19,6 +20,7 @@ pub use error::Error;
 pub use files::{Choice, SAFETENSORS, Variant, choose, list, no_model, usual, variants};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
+pub use reach::reach;
 pub use store::{LocalModel, Store};
 
 use std::path::PathBuf;

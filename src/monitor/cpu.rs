@@ -25,6 +25,11 @@ pub fn cpu() -> Cpu {
     }
 }
 
+/// How many threads of all programs want to run, over the last minute; 0 where the system does not say.
+pub fn load() -> f64 {
+    sysinfo::System::load_average().one
+}
+
 /// The names of those that are there.
 macro_rules! detected {
     ($detect:ident: $($feature:tt)*) => {

@@ -7,7 +7,7 @@ mod gpu;
 mod memory;
 mod system;
 
-pub use cpu::{Cpu, cpu};
+pub use cpu::{Cpu, cpu, load};
 pub use disk::{Disk, disk};
 pub use gpu::{Gpu, Gpus, gpus};
 pub use memory::{Memory, memory};

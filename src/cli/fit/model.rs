@@ -1,16 +1,15 @@
 //! One model in each of its forms.
 
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
 
 use super::{Args, describe, json_of, speed, too_long};
-use crate::cli::{model, output};
+use crate::cli::{model, output, process};
 use crate::config::Settings;
 use crate::engine::{self, Footprint, Kind, KvType};
-use crate::fit::{self, CONTEXT, Candidate, Estimate, Machine, OFFERED, Verdict};
+use crate::fit::{self, CONTEXT, Candidate, Choice, Estimate, Machine, OFFERED, Verdict};
 use crate::hub::{self, Alias, HubSettings, LocalModel, ModelRef, Repository, Store};
 use crate::units;
 
@@ -55,6 +54,7 @@ pub fn run(name: &str, args: &Args, machine: &Machine, settings: &Settings) -> R
     let estimates: Vec<Estimate> =
         found.forms.iter().map(|form| fit::estimate(&form.of, &found.shape, machine, context, kv_type)).collect();
     let chosen = found.chosen(machine, context, kv_type);
+    let at = chosen.as_ref().map(|choice| choice.index);
     if args.json {
         let forms: Vec<_> = found
             .forms
@@ -62,7 +62,7 @@ pub fn run(name: &str, args: &Args, machine: &Machine, settings: &Settings) -> R
             .zip(&estimates)
             .enumerate()
             .map(|(i, (form, estimate))| {
-                let mut object = json!({ "tag": form.of.tag, "here": form.here, "pulled": chosen == Some(i) });
+                let mut object = json!({ "tag": form.of.tag, "here": form.here, "pulled": at == Some(i) });
                 if let (Some(object), Ok(serde_json::Value::Object(other))) =
                     (object.as_object_mut(), serde_json::to_value(estimate))
                 {
@@ -90,8 +90,8 @@ pub fn run(name: &str, args: &Args, machine: &Machine, settings: &Settings) -> R
     };
     rows.push(vec!["model".to_owned(), output::neutralize(&format!("{}: {parameters} parameters, {read}", found.name))]);
     output::line(&output::table(&rows))?;
-    output::line(found.table(&estimates, chosen, context).trim_end())?;
-    for note in found.notes(name, &estimates, chosen, machine) {
+    output::line(found.table(&estimates, at, context).trim_end())?;
+    for note in found.notes(name, chosen.as_ref(), machine) {
         output::line(&output::neutralize(&note))?;
     }
     Ok(())
@@ -113,15 +113,19 @@ impl Found {
     }
 
     /// The form that `oai pull` would take.
-    fn chosen(&self, machine: &Machine, context: u64, kv_type: KvType) -> Option<usize> {
+    fn chosen(&self, machine: &Machine, context: u64, kv_type: KvType) -> Option<Choice> {
+        let mut all = self.candidates();
         if !self.on_hub {
             return None;
         }
-        if let (true, Some(tag)) = (self.asked, &self.usual) {
-            return self.forms.iter().position(|form| form.of.tag.eq_ignore_ascii_case(tag));
+        let usual = self.usual.as_deref();
+        if self.asked {
+            // Whoever names one gets it.
+            let index = all.iter().position(|of| usual.is_some_and(|tag| of.tag.eq_ignore_ascii_case(tag)))?;
+            let one = [all.swap_remove(index)];
+            return Some(Choice { index, low: false, ..fit::best(&one, None, &self.shape, machine, context, kv_type)? });
         }
-        let best = fit::best(&self.candidates(), self.usual.as_deref(), &self.shape, machine, context, kv_type);
-        best.map(|choice| choice.index)
+        fit::best(&all, usual, &self.shape, machine, context, kv_type)
     }
 
     fn table(&self, estimates: &[Estimate], chosen: Option<usize>, context: u64) -> String {
@@ -147,21 +151,19 @@ impl Found {
         output::table(&rows)
     }
 
-    fn notes(&self, typed: &str, estimates: &[Estimate], chosen: Option<usize>, machine: &Machine) -> Vec<String> {
+    fn notes(&self, typed: &str, chosen: Option<&Choice>, machine: &Machine) -> Vec<String> {
         let mut notes = Vec::new();
-        if let Some(i) = chosen {
-            let (tag, fits) = (&self.forms[i].of.tag, estimates[i].fits);
-            let how = match fits {
+        if let Some(choice) = chosen {
+            let how = match choice.estimate.fits {
+                Verdict::Fits if choice.low => ", below four bits because nothing better fits".to_owned(),
                 Verdict::Fits => String::new(),
                 Verdict::Tight => ", which fits only if little else runs".to_owned(),
-                Verdict::No => {
-                    format!(", though {} are not enough for it", units::bytes(machine.memory_bytes))
-                }
+                Verdict::No => format!(", though {} are not enough for it", units::bytes(machine.memory_bytes)),
             };
-            notes.push(format!("* what `oai pull {typed}` takes: {tag}{how}"));
+            notes.push(format!("* what `oai pull {typed}` takes: {}{how}", self.forms[choice.index].of.tag));
         }
         if self.sizes == Sizes::Estimated {
-            notes.push("Sizes are estimated from the number of parameters; the hub was not asked.".to_owned());
+            notes.push("Sizes are estimated from the number of parameters; the hub was not reached.".to_owned());
         }
         notes
     }
@@ -223,14 +225,9 @@ fn ask(settings: &HubSettings, repo: &str, revision: &str, known: bool) -> Resul
     if !known {
         return hub::look_up(settings, repo, revision, &mut |_| {}).map(Some);
     }
-    let (sender, receiver) = channel();
     let settings = HubSettings { retries: 0, ..settings.clone() };
     let (repo, revision) = (repo.to_owned(), revision.to_owned());
-    std::thread::spawn(move || {
-        // Nobody may wait for it any more.
-        let _ = sender.send(hub::look_up(&settings, &repo, &revision, &mut |_| {}).ok());
-    });
-    Ok(receiver.recv_timeout(PATIENCE).ok().flatten())
+    Ok(process::within(PATIENCE, move || hub::look_up(&settings, &repo, &revision, &mut |_| {}).ok()).flatten())
 }
 
 /// All forms, largest first.

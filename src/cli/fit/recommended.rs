@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Args, describe, json_of, speed};
 use crate::cli::{model, output};
 use crate::config::Settings;
-use crate::fit::{Machine, recommend};
+use crate::fit::{Machine, Purpose, recommend};
 use crate::units;
 
 pub fn run(args: &Args, machine: &Machine, settings: &Settings) -> Result<()> {
@@ -46,7 +46,7 @@ pub fn run(args: &Args, machine: &Machine, settings: &Settings) -> Result<()> {
             units::bytes(of.estimate.size_bytes),
             units::bytes(of.estimate.memory_bytes),
             of.estimate.fits.name().to_owned(),
-            speed(of.estimate.tokens_per_s),
+            speed(of.estimate.tokens_per_s.filter(|_| of.purpose != Purpose::Vectors)),
             output::neutralize(&of.alias.good_for),
         ]
     }));
