@@ -104,6 +104,33 @@ const FOREIGN: &[(&str, &str)] = &[
     ("certificates", "REQUESTS_CA_BUNDLE"),
 ];
 
+/// Variables that decide how things look or reach the network and are no settings of ours: `oai doctor` tells of them.
+const SURROUNDINGS: &[&str] = &[
+    "TERM",
+    "COLORTERM",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
+    "TMUX",
+    "STY",
+    "ZELLIJ",
+    "SSH_CONNECTION",
+    "SSH_TTY",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "USER",
+    "LOGNAME",
+    "USERNAME",
+];
+
 /// A value of a setting.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(untagged)]
@@ -166,6 +193,7 @@ pub struct Settings {
     pub no_color: bool,
     /// The section `[models]`, name by name.
     pub models: Vec<(String, OwnModel)>,
+    surroundings: Vec<(&'static str, String)>,
     settings: Vec<Setting>,
 }
 
@@ -196,6 +224,7 @@ impl Settings {
             no_proxy: ["NO_PROXY", "no_proxy"].into_iter().any(|name| get(name).as_deref() == Some("*")),
             no_color: get("NO_COLOR").is_some(),
             models: Vec::new(),
+            surroundings: SURROUNDINGS.iter().filter_map(|name| Some((*name, get(name)?))).collect(),
             settings: Vec::new(),
             paths,
         };
@@ -298,6 +327,12 @@ impl Settings {
         })?;
         self.settings[index] = Setting { key: key.name, value: Some(value), origin };
         Ok(())
+    }
+
+    /// The first of `names` that is set in the surroundings, with its value.
+    pub fn surrounding(&self, names: &[&str]) -> Option<(&'static str, &str)> {
+        let found = names.iter().find_map(|name| self.surroundings.iter().find(|(known, _)| known == name));
+        found.map(|(name, value)| (*name, value.as_str()))
     }
 
     /// All settings in their order.

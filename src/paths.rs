@@ -9,10 +9,13 @@ use crate::config::Error;
 /// Folders of this user.
 #[derive(Debug, Clone)]
 pub struct Paths {
+    pub home: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME/oai/config.toml`.
     pub config_file: PathBuf,
     /// `$XDG_DATA_HOME/oai`: history of the chat, imported models, provenance, when models were used.
     pub data_dir: PathBuf,
+    /// `$XDG_CACHE_HOME/oai/machine.json`: what was measured of this machine.
+    pub machine_file: PathBuf,
     /// Hugging Face's `hub` folder, which other tools share.
     pub hf_cache: PathBuf,
     /// The token that `hf auth login` stores.
@@ -40,17 +43,22 @@ impl Paths {
         let config = folder("XDG_CONFIG_HOME", xdg.as_ref().map(Xdg::config_dir))?;
         let data = folder("XDG_DATA_HOME", xdg.as_ref().map(Xdg::data_dir))?;
         // <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>
+        let cache = folder("XDG_CACHE_HOME", xdg.as_ref().map(Xdg::cache_dir));
+        // Whoever has no cache folder but names what lies in it needs none.
+        let machine_file = cache.as_ref().unwrap_or(&data).join("oai/machine.json");
         let hf_home = match get("HF_HOME") {
             Some(path) => PathBuf::from(path),
-            None => folder("XDG_CACHE_HOME", xdg.as_ref().map(Xdg::cache_dir))?.join("huggingface"),
+            None => cache?.join("huggingface"),
         };
         let home = get("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok());
         let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
         let ollama = get("OLLAMA_MODELS").map(PathBuf::from).or_else(|| below_home(".ollama/models"));
         let hf_cache = get("HF_HUB_CACHE").or(get("HUGGINGFACE_HUB_CACHE")).map(PathBuf::from);
         Ok(Paths {
+            home: get("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok()),
             config_file: get("OAI_CONFIG").map_or(config.join("oai/config.toml"), PathBuf::from),
             data_dir: data.join("oai"),
+            machine_file,
             hf_cache: hf_cache.unwrap_or_else(|| hf_home.join("hub")),
             hf_token_file: get("HF_TOKEN_PATH").map_or(hf_home.join("token"), PathBuf::from),
             ollama: ollama.into_iter().chain(OLLAMA_SERVICE.iter().map(PathBuf::from)).collect(),

@@ -29,9 +29,47 @@ pub fn count(n: u64) -> String {
     format!("{value:.1}B")
 }
 
+/// `8G`, `7.5GiB`, `800MB`, `1000` as a number of bytes: as memory is sold and dd, docker and systemd have it, `8G` and
+/// `8GiB` are powers of 1024, and `8GB` is of 1000. `None` of what is no size, or none of at least a byte.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let power = |unit: char| "kmgtp".find(unit).map(|at| at as i32 + 1);
+    let unit: Vec<char> = text[digits.len()..].trim().chars().collect();
+    let factor = match unit[..] {
+        [] | ['b'] => 1.0,
+        [unit] | [unit, 'i', 'b'] => 1024_f64.powi(power(unit)?),
+        [unit, 'b'] => 1000_f64.powi(power(unit)?),
+        _ => return None,
+    };
+    let plain = digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let bytes = digits.parse::<f64>().ok().filter(|_| plain)? * factor;
+    (1.0..1e18).contains(&bytes).then_some(bytes as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("8G", 8 << 30),
+            ("8g", 8 << 30),
+            ("7.5GiB", (7 << 30) + (1 << 29)),
+            ("8GB", 8_000_000_000),
+            ("800M", 800 << 20),
+            ("800 MB", 800_000_000),
+            ("1T", 1 << 40),
+            ("1000", 1000),
+            ("1000B", 1000),
+        ] {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "G", "8X", "-8G", "8GG", "1e9", "inf", "0", "nan", "8Gi B?", "99999999P", "8.8.8G", "äG"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn sizes_read_well() {

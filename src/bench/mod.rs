@@ -11,6 +11,7 @@ use self::statistics::{mean, standard_deviation};
 use crate::engine::{Error, KvType, Measurement};
 use crate::kernels::cpu::Isa;
 use crate::kernels::pool;
+use crate::monitor;
 use crate::weights::Source;
 
 /// Tokens that are decoded before those that count.
@@ -155,7 +156,7 @@ fn setting(model: &Measurement) -> Setting {
         load_ms: model.load_time().as_micros() as f64 / 1000.0,
         threads: pool::threads(),
         kernels: Isa::best().name(),
-        cpu: machine::cpu_name(),
+        cpu: monitor::cpu().name,
     }
 }
 

@@ -157,7 +157,8 @@ fn seconds(time: SystemTime) -> Option<u64> {
     time.duration_since(SystemTime::UNIX_EPOCH).ok().map(|d| d.as_secs())
 }
 
-fn age(time: SystemTime) -> String {
+/// `3 days ago`.
+pub fn age(time: SystemTime) -> String {
     let seconds = SystemTime::now().duration_since(time).map_or(0, |d| d.as_secs());
     let (n, unit) = match seconds {
         0..60 => return "just now".to_owned(),

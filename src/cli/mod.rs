@@ -7,9 +7,11 @@ mod choice;
 mod completions;
 mod compute;
 mod config;
+mod doctor;
 mod du;
 mod embed;
 mod exit;
+mod fit;
 mod generation;
 mod import;
 mod interrupt;
@@ -81,6 +83,8 @@ enum Command {
     Embed(embed::Args),
     Perplexity(perplexity::Args),
     Bench(bench::Args),
+    Fit(fit::Args),
+    Doctor(doctor::Args),
     Tune(tune::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -124,9 +128,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             speculation.apply(&mut settings)?;
         }
         Command::Embed(args) => args.apply(&mut settings)?,
-        Command::Perplexity(perplexity::Args { compute, .. }) | Command::Bench(bench::Args { compute, .. }) => {
-            compute.apply(&mut settings)?;
-        }
+        Command::Perplexity(perplexity::Args { compute, .. })
+        | Command::Bench(bench::Args { compute, .. })
+        | Command::Fit(fit::Args { compute, .. }) => compute.apply(&mut settings)?,
         _ => {}
     }
     // Training runs parts of a batch side by side, each on one thread.
@@ -150,6 +154,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Embed(args) => embed::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Bench(args) => bench::run(&args, &settings),
+        Command::Fit(args) => fit::run(&args, &settings),
+        Command::Doctor(args) => doctor::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -1,6 +1,19 @@
-//! What must be settled for the whole process before any thread starts.
+//! What must be settled for the whole process before any thread starts, and a task that is not waited for for ever.
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use crate::kernels::pool;
+
+/// What `task` comes to within `limit`. After that it goes on by itself, and nobody waits for it.
+pub fn within<T: Send + 'static>(limit: Duration, task: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        // The receiver is gone where the limit was passed.
+        let _ = sender.send(task());
+    });
+    receiver.recv_timeout(limit).ok()
+}
 
 /// Tells the libraries how many threads to use and to send nothing home. candle and rayon read the
 /// number of threads from the environment, once; hf-hub's transfer library (xet) reads its

@@ -154,14 +154,11 @@ pub(super) fn describe(
             (config["_name_or_path"].as_str().filter(|n| !n.is_empty()).map(str::to_owned), license)
         }
     };
-    let packing = checkpoint.packing();
-    let weights = |tensor| packing.as_ref().map_or_else(|| MappedTensor::elements(tensor), |p| p.weights_in(tensor));
-    let parameters = checkpoint.tensors().map(|tensor| weights(tensor) as u64).sum();
     ModelInfo {
         name: declared.unwrap_or_else(|| checkpoint.file()),
         architecture: shape.architecture,
         kind: shape.kind,
-        parameters,
+        parameters: checkpoint.parameters(),
         quantization: quantization(checkpoint),
         context_length: shape.context_length,
         layers: shape.layers,

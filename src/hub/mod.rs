@@ -12,6 +12,7 @@ pub mod lock_file;
 mod name;
 pub mod provenance;
 mod pull;
+mod reach;
 mod search;
 pub mod store;
 mod transfer;
@@ -23,6 +24,7 @@ pub use error::Error;
 pub use files::{Choice, SAFETENSORS, Variant, choose, list, no_model, usual, variants};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
+pub use reach::reach;
 pub use search::{Found, MOST, Order, Search, Weights};
 pub use store::{LocalModel, Store};
 

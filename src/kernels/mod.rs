@@ -35,7 +35,7 @@ mod ternary;
 pub use codes::NF4_LEVELS;
 pub use groups::Groups;
 pub use matmul::{Input, Product, Weights, multiply};
-pub use read::read;
+pub use read::{ENOUGH_BYTES, bandwidth, bandwidth_of_buffer};
 pub use rows::dequantize_rows;
 
 use crate::tensor_type::TensorType;

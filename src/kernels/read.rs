@@ -1,7 +1,14 @@
 //! Reading memory as fast as the kernels can, to learn what bounds them.
 
+use std::hint::black_box;
+use std::time::Instant;
+
 use super::cpu::Isa;
 use super::pool;
+
+/// What is read to learn the bandwidth: more than caches hold.
+pub const ENOUGH_BYTES: usize = 512 << 20;
+const SWEEPS: usize = 8;
 
 /// Bytes that a thread takes at a time.
 const PIECE_BYTES: usize = 1 << 20;
@@ -9,9 +16,29 @@ const PIECE_BYTES: usize = 1 << 20;
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 8192;
 
+/// Bytes a second that `parts` are read with, the best of several sweeps.
+pub fn bandwidth(parts: &[&[u8]]) -> f64 {
+    let bytes: usize = parts.iter().map(|part| part.len()).sum();
+    let sweep = || {
+        let started = Instant::now();
+        black_box(read(parts));
+        bytes as f64 / started.elapsed().as_secs_f64()
+    };
+    (0..SWEEPS).map(|_| sweep()).fold(0.0, f64::max)
+}
+
+/// Bytes a second that memory is read with, over a buffer of `bytes` that is taken for it; `None` where there is no room.
+pub fn bandwidth_of_buffer(bytes: usize) -> Option<f64> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(bytes).ok()?;
+    // Written to, so that it is memory and not a promise of it.
+    buffer.resize(bytes, 1u8);
+    Some(bandwidth(&[&buffer]))
+}
+
 /// Reads all of `parts` once, over the threads, and returns the sum of their 8-byte words, wrapping, in whatever order
 /// of bytes the processor has. What does not fill 64 bytes at the end of a piece of a part is left out.
-pub fn read(parts: &[&[u8]]) -> u64 {
+fn read(parts: &[&[u8]]) -> u64 {
     let pieces: Vec<&[u8]> = parts.iter().flat_map(|part| part.chunks(PIECE_BYTES)).collect();
     let mut sums = vec![0; pieces.len()];
     pool::for_each_chunk(&mut sums, 1, |index, sum| sum[0] = sum_of(pieces[index], Isa::best()));

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use digest::Hasher;
-pub use partial::{forget, is_begun};
 pub use partial::{JOURNAL, PARTIAL};
+pub use partial::{forget, is_begun};
 
 use super::Error;
 use super::http::{Http, What};

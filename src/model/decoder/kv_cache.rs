@@ -3,6 +3,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
+use super::MAX_CHUNK;
 use crate::kernels::attention::{CHUNK, KvType, Params, Shape, Store};
 use crate::kernels::cpu::Isa;
 
@@ -10,6 +11,13 @@ const FIRST_CAPACITY: usize = 256;
 /// Positions that a layer with a window keeps besides those that it sees, so that going back that far computes nothing
 /// anew.
 const SLACK: usize = if cfg!(test) { 16 } else { 2048 };
+
+/// Of `tokens` those that a layer with such a window keeps at most: all, or those that it sees, with as many again to roll
+/// in.
+pub fn positions_kept(window: Option<usize>, tokens: usize) -> usize {
+    let kept = window.and_then(|window| window.checked_add(SLACK + CHUNK)?.checked_mul(2)?.checked_add(MAX_CHUNK));
+    kept.and_then(usize::checked_next_power_of_two).map_or(tokens, |most| most.min(tokens))
+}
 
 /// The cache of one layer.
 #[derive(Debug)]
@@ -99,5 +107,29 @@ impl LayerCache {
         let mut out = vec![0f32; tokens * heads * v_dim];
         store.attend(q, heads, at - self.first, params, &mut out, Isa::best());
         Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_no_more_than_what_is_said() {
+        let shape = Shape::new(1, 4, 4);
+        for window in [None, Some(1), Some(100), Some(1000)] {
+            let mut cache = LayerCache::new(window, KvType::F16);
+            let mut at = 0;
+            // Prompts of any length, and single tokens.
+            for tokens in [1, MAX_CHUNK, MAX_CHUNK, 7, MAX_CHUNK].into_iter().cycle().take(60).chain([1; 600]) {
+                let row = vec![0.5; 4 * tokens];
+                cache.append(at, shape, &row, &row).unwrap();
+                at += tokens;
+                let capacity = cache.store.as_ref().unwrap().capacity();
+                let said = positions_kept(window, at);
+                assert!(capacity <= said.next_power_of_two().max(FIRST_CAPACITY), "{window:?}: {capacity} after {at}");
+                assert!(window.is_some() || said == at);
+            }
+        }
     }
 }

@@ -38,6 +38,8 @@ pub use checkpoint::Checkpoint;
 pub use config::DecoderConfig;
 pub use families::{Architecture, Checked, FAMILIES, architectures};
 pub use family::Family;
+pub use kv_cache::positions_kept;
+pub use traffic::Kept;
 
 // The parts that the encoder is made of too.
 pub(super) use self::config::{MAX_LAYERS, Rotation};

@@ -1,4 +1,4 @@
-//! How many bytes a token reads: what bounds the speed of decoding.
+//! How many bytes a token reads, which bounds the speed of decoding, and how many it leaves.
 
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, MixerKind};
@@ -34,19 +34,61 @@ impl Checkpoint {
     }
 }
 
+/// What a layer keeps of each token that it sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// How many tokens back it looks; `None` is all.
+    pub window: Option<usize>,
+    /// Elements of a token's key and value.
+    pub elements: usize,
+    /// They are an earlier layer's: read again, but not kept again.
+    pub shared: bool,
+}
+
+impl Kept {
+    /// Of `tokens` those that the last one reads.
+    pub fn read(&self, tokens: usize) -> usize {
+        self.window.map_or(tokens, |window| window.min(tokens))
+    }
+}
+
 impl DecoderConfig {
-    /// Bytes of the keys and values that a token reads which comes after `depth` others.
-    pub fn cache_bytes_a_token(&self, depth: usize, kv_type: KvType) -> u64 {
+    /// What each layer with attention keeps.
+    pub fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
         let attends = self.layers.iter().filter(|layer| layer.mixer == MixerKind::Attention);
-        let elements = attends.map(|layer| {
-            let width = match &self.latent {
+        attends.map(|layer| Kept {
+            window: layer.window,
+            elements: match &self.latent {
                 Some(latent) => 2 * latent.rank + latent.rope_dim,
                 None => 2 * layer.kv_heads * layer.head_dim,
-            };
-            (width * layer.window.map_or(depth + 1, |window| window.min(depth + 1))) as u64
+            },
+            shared: layer.kv_of.is_some(),
+        })
+    }
+
+    /// Bytes of the states of recurrent layers, which are as many after any number of tokens. Those that hold a few
+    /// tokens of a convolution are left out.
+    pub fn state_bytes(&self) -> u64 {
+        let elements = self.layers.iter().map(|layer| match layer.mixer {
+            MixerKind::None | MixerKind::Attention | MixerKind::ShortConv { .. } => 0,
+            MixerKind::DeltaNet(shape) => product(&[shape.value_heads, shape.key_dim, shape.value_dim]),
+            MixerKind::Rwkv7(shape) => product(&[self.hidden_size, shape.head_dim]),
+            MixerKind::Mamba(shape) => product(&[shape.inner, shape.states]),
+            MixerKind::Mamba2(shape) => product(&[shape.heads, shape.head_dim, shape.states]),
         });
+        elements.fold(0, u64::saturating_add).saturating_mul(size_of::<f32>() as u64)
+    }
+
+    /// Bytes of the keys and values that a token reads which comes after `depth` others.
+    pub fn cache_bytes_a_token(&self, depth: usize, kv_type: KvType) -> u64 {
+        let elements = self.kept().map(|kept| (kept.elements * kept.read(depth + 1)) as u64);
         elements.sum::<u64>() * kv_type.bytes_of_32() / 32
     }
+}
+
+/// The file comes from a stranger: what is too large to count is as large as can be.
+fn product(factors: &[usize]) -> u64 {
+    factors.iter().fold(1, |product, factor| product.saturating_mul(*factor as u64))
 }
 
 /// The number of the layer that a tensor is of: the first number in its name.

@@ -153,6 +153,13 @@ pub fn plain_name(name: &str) -> Option<String> {
 }
 
 impl Checkpoint {
+    /// Number of weights.
+    pub fn parameters(&self) -> u64 {
+        let packing = self.packing();
+        let weights = |tensor| packing.as_ref().map_or(MappedTensor::elements(tensor), |p| p.weights_in(tensor)) as u64;
+        self.tensors().map(weights).sum()
+    }
+
     pub fn packing(&self) -> Option<Packing> {
         match self {
             Checkpoint::Gguf(_) => None,
