@@ -2,25 +2,39 @@
 
 mod progress;
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use serde_json::json;
 
+use super::exit::Usage;
 use super::{choice, interrupt, model, output};
 use crate::config::Settings;
-use crate::hub::{self, LocalModel, ModelRef, Plan, Store};
+use crate::hub::lock_file::{self, Locked};
+use crate::hub::provenance::{self, Record};
+use crate::hub::{self, LocalModel, ModelRef, Plan, Repository, Store};
+use crate::units;
 use progress::Progress;
 
 /// Download a model from the Hugging Face hub
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "An interrupted pull goes on where it stopped when the same command is run again. Files lie in the\ncache that other Hugging Face tools share, and each is checked against the hub's hash before it gets\nits name. HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and HF_TOKEN work as in other tools.\n\nExamples:\n  oai pull qwen3:0.6b\n  oai pull qwen3:8b-q8_0\n  oai pull --dry-run bartowski/Llama-3.2-1B-Instruct-GGUF:Q6_K\n  oai pull https://huggingface.co/ORG/REPO/resolve/main/model-Q4_K_M.gguf\n  oai pull --json qwen3:0.6b | jq -r 'select(.event == \"pulled\").path'"
+    after_help = "An interrupted pull goes on where it stopped when the same command is run again. Files lie in the\ncache that other Hugging Face tools share, and each is checked against the hub's hash before it gets\nits name. HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and HF_TOKEN work as in other tools.\n\nExamples:\n  oai pull qwen3:0.6b\n  oai pull qwen3:8b-q8_0\n  oai pull --dry-run bartowski/Llama-3.2-1B-Instruct-GGUF:Q6_K\n  oai pull --fit 8G ORG/REPO\n  oai pull --locked\n  oai pull https://huggingface.co/ORG/REPO/resolve/main/model-Q4_K_M.gguf\n  oai pull --json qwen3:0.6b | jq -r 'select(.event == \"pulled\").path'"
 )]
 pub struct Args {
-    /// An alias (mistral-7b), org/repo, org/repo:TAG, or the URL of a file on the hub
-    name: String,
+    /// A short name (mistral-7b), org/repo, org/repo:TAG, or the URL of a file on the hub; with --locked a name of that
+    /// file
+    #[arg(required_unless_present = "locked")]
+    name: Option<String>,
     /// A branch, tag or commit of the repository
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", conflicts_with = "locked")]
     revision: Option<String>,
+    /// Choose the quantization for a machine with so much memory, such as 8G
+    #[arg(long, value_name = "SIZE", conflicts_with = "locked")]
+    fit: Option<String>,
+    /// Fetch the exact commits and hashes of a file that `oai lock` wrote
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = lock_file::FILE)]
+    locked: Option<PathBuf>,
     /// Fetch again what is already here
     #[arg(long)]
     force: bool,
@@ -34,28 +48,89 @@ pub struct Args {
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     interrupt::exit_with("interrupted; the same pull goes on from here")?;
-    let name = ModelRef::parse(&args.name, &model::names(settings)?)?;
-    let hub = model::hub_settings(settings);
-    let store = Store::new(&settings.paths);
-    if hub.offline {
-        return here(&store, &name, args);
+    match (&args.locked, &args.name) {
+        (Some(file), _) => pull_locked(file, args, settings),
+        (None, Some(name)) => pull_named(name, args, settings),
+        (None, None) => Ok(()),
     }
-    let (repo, tag, revision) = name.on_hub("pull")?;
+}
+
+fn pull_named(typed: &str, args: &Args, settings: &Settings) -> Result<()> {
+    let memory_bytes = match &args.fit {
+        Some(text) => Some(
+            units::parse_bytes(text)
+                .ok_or_else(|| Usage(format!("--fit {text:?} is no size of memory; one is such as 8G or 7.5GiB")))?,
+        ),
+        None => None,
+    };
+    let name = ModelRef::parse(typed, &model::names(settings)?)?;
+    let hub = model::hub_settings(settings);
+    if hub.offline {
+        return here(&Store::new(&settings.paths), &name, args);
+    }
+    let (repo, _, revision) = name.on_hub("pull")?;
     let revision = args.revision.as_deref().or(revision).unwrap_or("main");
     let progress = Progress::new(args.json)?;
     let repository = hub::look_up(&hub, repo, revision, &mut |event| progress.event(&event))?;
-    let chosen = choice::one_of(&repository, tag)?;
+    let chosen = choice::one_of(&repository, &name, memory_bytes, settings)?;
     let plan = Plan::new(&hub, repository, revision, &chosen.files, &mut |event| progress.event(&event))?;
+    carry_out(typed, &plan, &progress, args, settings)
+}
+
+/// The models of a lock file, or the one that was named.
+fn pull_locked(file: &Path, args: &Args, settings: &Settings) -> Result<()> {
+    let all = lock_file::read(file)?;
+    let named = |locked: &&Locked| args.name.as_ref().is_none_or(|name| locked.name == *name);
+    let wanted: Vec<&Locked> = all.iter().filter(named).collect();
+    if let (true, Some(name)) = (wanted.is_empty(), &args.name) {
+        let names: Vec<&str> = all.iter().map(|locked| locked.name.as_str()).collect();
+        return Err(Usage(format!("{} has no {name:?}; it has: {}", file.display(), names.join(", "))).into());
+    }
+    let hub = model::hub_settings(settings);
+    for locked in wanted {
+        let progress = Progress::new(args.json)?;
+        let recorded = provenance::find(&settings.paths.data_dir, &locked.repo, &locked.commit).ok().flatten();
+        let (license, base_models) = recorded.map_or_else(Default::default, |r| (r.license, r.base_models));
+        let repository = Repository {
+            name: locked.repo.clone(),
+            commit: locked.commit.clone(),
+            files: locked.files.clone(),
+            license,
+            base_models,
+            gguf: None,
+        };
+        let plan = Plan::new(&hub, repository, &locked.commit, &locked.files, &mut |event| progress.event(&event))?;
+        carry_out(&locked.name, &plan, &progress, args, settings)?;
+    }
+    Ok(())
+}
+
+fn carry_out(typed: &str, plan: &Plan, progress: &Progress, args: &Args, settings: &Settings) -> Result<()> {
+    let hub = model::hub_settings(settings);
     if args.json {
-        output::line(&output::json(&resolved(&args.name, &plan))?)?;
+        output::line(&output::json(&resolved(typed, plan))?)?;
     }
     if args.dry_run {
-        return if args.json { Ok(()) } else { table(&plan) };
+        return if args.json { Ok(()) } else { table(plan) };
     }
-    progress.plan(&plan);
+    progress.plan(plan);
     let fetched_bytes = plan.fetch(&hub, args.force, &mut |event| progress.event(&event))?;
     progress.finish();
-    pulled(&store.model_of(&plan.repo, &plan.paths())?, fetched_bytes, args)
+    let record = Record {
+        repo: plan.repo.clone(),
+        revision: plan.revision.clone(),
+        commit: plan.commit.clone(),
+        files: plan.files.iter().map(|planned| planned.file.clone()).collect(),
+        license: plan.license.clone(),
+        base_models: plan.base_models.clone(),
+        time: provenance::now(),
+        endpoint: hub.endpoint,
+    };
+    // The model is here and whole; a data folder that cannot be written is told, and no more.
+    if let Err(error) = provenance::record(&settings.paths.data_dir, &record) {
+        output::note(&format!("where it came from is not recorded: {error}"));
+    }
+    pulled(&Store::new(&settings.paths).model_of(&plan.repo, &plan.paths())?, fetched_bytes, args)
 }
 
 /// Without a network: what is here is here.

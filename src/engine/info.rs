@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Error;
 use crate::model::{ChatTemplate, Checkpoint, DecoderConfig, EncoderConfig, Pooling, Recipe};
-use crate::weights::{MappedTensor, Source};
+use crate::weights::Source;
 
 /// A model described.
 #[derive(Debug, Clone, Serialize)]

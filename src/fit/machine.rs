@@ -60,6 +60,12 @@ impl Machine {
         Machine { memory_bytes, bandwidth: Bandwidth { bytes_per_s, measured: Measured::Given }, threads }
     }
 
+    /// This machine, with a bandwidth that is only supposed.
+    pub fn unmeasured() -> Machine {
+        let bandwidth = Bandwidth { bytes_per_s: USUAL_BANDWIDTH, measured: Measured::Assumed };
+        Machine { memory_bytes: monitor::memory().total_bytes, bandwidth, threads: pool::threads() }
+    }
+
     /// This machine. Its bandwidth is measured once, which takes a second or two, and kept in `file`; or `anew`.
     pub fn this(file: &Path, anew: bool) -> Machine {
         let (cpu, memory_bytes) = (monitor::cpu().name, monitor::memory().total_bytes);

@@ -21,7 +21,7 @@ pub use account::{forget_token, is_token, store_token, whoami};
 pub use aliases::{Alias, Names, aliases};
 pub use api::{GgufSummary, RemoteFile, Repository};
 pub use error::Error;
-pub use files::{Choice, SAFETENSORS, Variant, choose, list, no_model, usual, variants};
+pub use files::{Choice, SAFETENSORS, Variant, choose, is_quantization, list, no_model, usual, variants};
 pub use name::ModelRef;
 pub use pull::{Event, Plan, Planned, look_up};
 pub use reach::reach;

@@ -15,6 +15,6 @@ pub fn reach(settings: &HubSettings) -> Result<(Duration, StatusCode), Error> {
     match block_on(http.once(Method::HEAD, &http.url(["api", "models"]), None))? {
         Ok(response) => Ok((started.elapsed(), response.status())),
         Err(Failure::Final(error)) => Err(error),
-        Err(Failure::Passing { reason, .. }) => Err(http.gave_up(reason)),
+        Err(Failure::Passing { error, .. }) => Err(error),
     }
 }

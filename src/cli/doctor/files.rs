@@ -17,7 +17,7 @@ pub fn check(report: &mut Report, settings: &Settings) {
     let paths = &settings.paths;
     let cache = &paths.hf_cache;
     let (mut models, mut bytes) = (0, 0);
-    match Store::new(cache).list() {
+    match Store::new(paths).list() {
         Ok(all) => {
             for model in all.iter().filter(|model| model.name != guide::NAME) {
                 models += 1;

@@ -179,7 +179,7 @@ impl Found {
 fn find(name: &str, settings: &Settings) -> Result<Found> {
     let names = model::names(settings)?;
     let reference = ModelRef::parse(name, &names)?;
-    let store = Store::new(&settings.paths.hf_cache);
+    let store = Store::new(&settings.paths);
     let (repo, tag, asked, revision, typed) = match &reference {
         ModelRef::Repo { repo, tag, asked, revision, typed } => (repo, tag, *asked, revision, typed),
         _ => {
