@@ -13,7 +13,6 @@ use crate::config::Settings;
 use crate::hub::lock_file::{self, Locked};
 use crate::hub::provenance::{self, Record};
 use crate::hub::{self, LocalModel, ModelRef, Plan, Repository, Store};
-use crate::units;
 use progress::Progress;
 
 /// Download a model from the Hugging Face hub
@@ -30,8 +29,8 @@ pub struct Args {
     #[arg(long, value_name = "REV", conflicts_with = "locked")]
     revision: Option<String>,
     /// Choose the quantization for a machine with so much memory, such as 8G
-    #[arg(long, value_name = "SIZE", conflicts_with = "locked")]
-    fit: Option<String>,
+    #[arg(long, value_name = "SIZE", value_parser = super::fit::size, conflicts_with = "locked")]
+    fit: Option<u64>,
     /// Fetch the exact commits and hashes of a file that `oai lock` wrote
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = lock_file::FILE)]
     locked: Option<PathBuf>,
@@ -56,13 +55,6 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
 }
 
 fn pull_named(typed: &str, args: &Args, settings: &Settings) -> Result<()> {
-    let memory_bytes = match &args.fit {
-        Some(text) => Some(
-            units::parse_bytes(text)
-                .ok_or_else(|| Usage(format!("--fit {text:?} is no size of memory; one is such as 8G or 7.5GiB")))?,
-        ),
-        None => None,
-    };
     let name = ModelRef::parse(typed, &model::names(settings)?)?;
     let hub = model::hub_settings(settings);
     if hub.offline {
@@ -72,7 +64,7 @@ fn pull_named(typed: &str, args: &Args, settings: &Settings) -> Result<()> {
     let revision = args.revision.as_deref().or(revision).unwrap_or("main");
     let progress = Progress::new(args.json)?;
     let repository = hub::look_up(&hub, repo, revision, &mut |event| progress.event(&event))?;
-    let chosen = choice::one_of(&repository, &name, memory_bytes, settings)?;
+    let chosen = choice::one_of(&repository, &name, args.fit, settings)?;
     let plan = Plan::new(&hub, repository, revision, &chosen.files, &mut |event| progress.event(&event))?;
     carry_out(typed, &plan, &progress, args, settings)
 }

@@ -119,7 +119,8 @@ fn a_part_that_lost_its_bytes_in_a_power_cut_is_found_out() {
 
 #[test]
 fn a_damaged_journal_costs_bytes_and_never_the_file() {
-    let damages: [(&str, fn(&Home)); 7] = [
+    type Damage = fn(&Home);
+    let damages: [(&str, Damage); 7] = [
         ("garbage", |home| std::fs::write(blob(home, ".oai-journal"), noise(300, 3)).unwrap()),
         ("text", |home| std::fs::write(blob(home, ".oai-journal"), "0 1\n18446744073709551615 9\n-1 x\n").unwrap()),
         ("all set", |home| std::fs::write(blob(home, ".oai-journal"), vec![255; 4096]).unwrap()),

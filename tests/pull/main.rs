@@ -5,9 +5,11 @@
 mod common;
 
 mod access;
+mod chosen;
 mod disk;
 mod faults;
 mod interrupted;
+mod locked;
 mod offline;
 mod ordinary;
 mod proxy;

@@ -4,6 +4,8 @@
 //! Protocol: <https://huggingface.co/docs/hub/api>, the headers that huggingface_hub reads
 //! (`file_download.py`, `utils/_http.py`), and what the hub answers to `curl -I`.
 
+#![allow(clippy::result_large_err)] // a refusal is an answer, as large as any
+
 mod api;
 mod body;
 mod fault;
