@@ -21,21 +21,32 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'oai' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('pull', 'pull', [CompletionResultType]::ParameterValue, 'Download a model from the Hugging Face hub')
+            [CompletionResult]::new('search', 'search', [CompletionResultType]::ParameterValue, 'Find models: short names first, then the hub''s repositories')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the models on this machine')
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the models on this machine')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show what a model is')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Delete models from this machine')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Adopt a model file or folder under a name')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Delete what is not needed any more')
+            [CompletionResult]::new('du', 'du', [CompletionResultType]::ParameterValue, 'Show how much disk the models take')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that files are what was pulled or imported')
+            [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Write down exact commits and hashes of pulled models')
+            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Store an access token of the hub, for gated and private repositories')
+            [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Delete the stored access token of the hub')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a question and print the answer')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Talk with a model')
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
+            [CompletionResult]::new('fit', 'fit', [CompletionResultType]::ParameterValue, 'Show which models fit this machine, and how fast each would be')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check this installation, and show what a bug report needs')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -45,7 +56,24 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         }
         'oai;pull' {
             [CompletionResult]::new('--revision', '--revision', [CompletionResultType]::ParameterName, 'A branch, tag or commit of the repository')
+            [CompletionResult]::new('--fit', '--fit', [CompletionResultType]::ParameterName, 'Choose the quantization for a machine with so much memory, such as 8G')
+            [CompletionResult]::new('--locked', '--locked', [CompletionResultType]::ParameterName, 'Fetch the exact commits and hashes of a file that `oai lock` wrote')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Fetch again what is already here')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'List the files and their sizes, and fetch nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print events as JSON objects, one a line')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;search' {
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most N short names and N repositories')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'What comes first')
+            [CompletionResult]::new('--gguf', '--gguf', [CompletionResultType]::ParameterName, 'Only repositories with GGUF files')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -53,7 +81,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;list' {
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also what lies elsewhere: other programs'' models, unfinished downloads, what cannot run')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -61,7 +91,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;ls' {
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also what lies elsewhere: other programs'' models, unfinished downloads, what cannot run')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -71,7 +103,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;show' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
             [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'Print the chat template and nothing else')
+            [CompletionResult]::new('--provenance', '--provenance', [CompletionResultType]::ParameterName, 'Print where it came from: commit, files with their hashes, licence, time')
             [CompletionResult]::new('--architectures', '--architectures', [CompletionResultType]::ParameterName, 'List the architectures that run, and how far each is from its reference')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -81,6 +115,76 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;rm' {
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;import' {
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Leave the files where they are, and point at them')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a model that has this name, or take a name that means another')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;prune' {
+            [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Models that were not used for so long: 30d, 12h, 2w')
+            [CompletionResult]::new('--keep-last', '--keep-last', [CompletionResultType]::ParameterName, 'All models but the N that were used last')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would go, and delete nothing')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;du' {
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also the folders of ollama and LM Studio')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;verify' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;lock' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The file to write; - is standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write; - is standard output')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;login' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;logout' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -119,6 +223,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object instead of text')
             [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Send the prompt as it is, without the chat template')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times on standard error')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -150,6 +255,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--draft', '--draft', [CompletionResultType]::ParameterName, 'A smaller model with the same vocabulary that guesses')
             [CompletionResult]::new('--plain', '--plain', [CompletionResultType]::ParameterName, 'Line by line, for simple terminals (there is no other way yet)')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times after each answer')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -165,6 +271,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object: ids, and pieces as the vocabulary spells them')
             [CompletionResult]::new('--no-special', '--no-special', [CompletionResultType]::ParameterName, 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out')
             [CompletionResult]::new('--decode', '--decode', [CompletionResultType]::ParameterName, 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added (bytes that are no whole character as U+FFFD)')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -183,6 +290,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--normalize', '--normalize', [CompletionResultType]::ParameterName, 'Bring vectors to length one whatever the model''s files say')
             [CompletionResult]::new('--no-normalize', '--no-normalize', [CompletionResultType]::ParameterName, 'Leave the vectors as long as they come out')
             [CompletionResult]::new('--truncate', '--truncate', [CompletionResultType]::ParameterName, 'Read the beginning of a text that is too long')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -197,6 +305,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
             [CompletionResult]::new('--whole', '--whole', [CompletionResultType]::ParameterName, 'Score all of the text but its first token, over one window')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -215,6 +324,34 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
             [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array, an object a test')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;fit' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Tokens of context to make room for [default: 8192, or the model''s own if that is less]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens of context to make room for [default: 8192, or the model''s own if that is less]')
+            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'The memory of another machine: 8G, 7.5GiB, 800M')
+            [CompletionResult]::new('--fit', '--fit', [CompletionResultType]::ParameterName, 'The memory of another machine: 8G, 7.5GiB, 800M')
+            [CompletionResult]::new('--bandwidth', '--bandwidth', [CompletionResultType]::ParameterName, 'The memory bandwidth of another machine')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
+            [CompletionResult]::new('--measure', '--measure', [CompletionResultType]::ParameterName, 'Measure the memory bandwidth again')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'List all models that have a short name, those that do not fit too')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;doctor' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -235,6 +372,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--layers', '--layers', [CompletionResultType]::ParameterName, 'Layers')
             [CompletionResult]::new('--heads', '--heads', [CompletionResultType]::ParameterName, 'Attention heads')
             [CompletionResult]::new('--ffn', '--ffn', [CompletionResultType]::ParameterName, 'Size of the feed-forward layer')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -243,6 +381,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         }
         'oai;config' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -250,6 +389,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;completions' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -258,6 +398,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         }
         'oai;man' {
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write all pages into a folder')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -266,15 +407,25 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         }
         'oai;help' {
             [CompletionResult]::new('pull', 'pull', [CompletionResultType]::ParameterValue, 'Download a model from the Hugging Face hub')
+            [CompletionResult]::new('search', 'search', [CompletionResultType]::ParameterValue, 'Find models: short names first, then the hub''s repositories')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the models on this machine')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show what a model is')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Delete models from this machine')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Adopt a model file or folder under a name')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Delete what is not needed any more')
+            [CompletionResult]::new('du', 'du', [CompletionResultType]::ParameterValue, 'Show how much disk the models take')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that files are what was pulled or imported')
+            [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Write down exact commits and hashes of pulled models')
+            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Store an access token of the hub, for gated and private repositories')
+            [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Delete the stored access token of the hub')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a question and print the answer')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Talk with a model')
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
+            [CompletionResult]::new('fit', 'fit', [CompletionResultType]::ParameterValue, 'Show which models fit this machine, and how fast each would be')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check this installation, and show what a bug report needs')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -285,6 +436,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;help;pull' {
             break
         }
+        'oai;help;search' {
+            break
+        }
         'oai;help;list' {
             break
         }
@@ -292,6 +446,27 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;help;rm' {
+            break
+        }
+        'oai;help;import' {
+            break
+        }
+        'oai;help;prune' {
+            break
+        }
+        'oai;help;du' {
+            break
+        }
+        'oai;help;verify' {
+            break
+        }
+        'oai;help;lock' {
+            break
+        }
+        'oai;help;login' {
+            break
+        }
+        'oai;help;logout' {
             break
         }
         'oai;help;ask' {
@@ -310,6 +485,12 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;help;bench' {
+            break
+        }
+        'oai;help;fit' {
+            break
+        }
+        'oai;help;doctor' {
             break
         }
         'oai;help;tune' {

@@ -31,14 +31,35 @@ _oai() {
             oai,config)
                 cmd="oai__subcmd__config"
                 ;;
+            oai,doctor)
+                cmd="oai__subcmd__doctor"
+                ;;
+            oai,du)
+                cmd="oai__subcmd__du"
+                ;;
             oai,embed)
                 cmd="oai__subcmd__embed"
+                ;;
+            oai,fit)
+                cmd="oai__subcmd__fit"
                 ;;
             oai,help)
                 cmd="oai__subcmd__help"
                 ;;
+            oai,import)
+                cmd="oai__subcmd__import"
+                ;;
             oai,list)
                 cmd="oai__subcmd__list"
+                ;;
+            oai,lock)
+                cmd="oai__subcmd__lock"
+                ;;
+            oai,login)
+                cmd="oai__subcmd__login"
+                ;;
+            oai,logout)
+                cmd="oai__subcmd__logout"
                 ;;
             oai,ls)
                 cmd="oai__subcmd__list"
@@ -49,11 +70,17 @@ _oai() {
             oai,perplexity)
                 cmd="oai__subcmd__perplexity"
                 ;;
+            oai,prune)
+                cmd="oai__subcmd__prune"
+                ;;
             oai,pull)
                 cmd="oai__subcmd__pull"
                 ;;
             oai,rm)
                 cmd="oai__subcmd__rm"
+                ;;
+            oai,search)
+                cmd="oai__subcmd__search"
                 ;;
             oai,show)
                 cmd="oai__subcmd__show"
@@ -63,6 +90,9 @@ _oai() {
                 ;;
             oai,tune)
                 cmd="oai__subcmd__tune"
+                ;;
+            oai,verify)
+                cmd="oai__subcmd__verify"
                 ;;
             oai__subcmd__help,ask)
                 cmd="oai__subcmd__help__subcmd__ask"
@@ -79,14 +109,35 @@ _oai() {
             oai__subcmd__help,config)
                 cmd="oai__subcmd__help__subcmd__config"
                 ;;
+            oai__subcmd__help,doctor)
+                cmd="oai__subcmd__help__subcmd__doctor"
+                ;;
+            oai__subcmd__help,du)
+                cmd="oai__subcmd__help__subcmd__du"
+                ;;
             oai__subcmd__help,embed)
                 cmd="oai__subcmd__help__subcmd__embed"
+                ;;
+            oai__subcmd__help,fit)
+                cmd="oai__subcmd__help__subcmd__fit"
                 ;;
             oai__subcmd__help,help)
                 cmd="oai__subcmd__help__subcmd__help"
                 ;;
+            oai__subcmd__help,import)
+                cmd="oai__subcmd__help__subcmd__import"
+                ;;
             oai__subcmd__help,list)
                 cmd="oai__subcmd__help__subcmd__list"
+                ;;
+            oai__subcmd__help,lock)
+                cmd="oai__subcmd__help__subcmd__lock"
+                ;;
+            oai__subcmd__help,login)
+                cmd="oai__subcmd__help__subcmd__login"
+                ;;
+            oai__subcmd__help,logout)
+                cmd="oai__subcmd__help__subcmd__logout"
                 ;;
             oai__subcmd__help,man)
                 cmd="oai__subcmd__help__subcmd__man"
@@ -94,11 +145,17 @@ _oai() {
             oai__subcmd__help,perplexity)
                 cmd="oai__subcmd__help__subcmd__perplexity"
                 ;;
+            oai__subcmd__help,prune)
+                cmd="oai__subcmd__help__subcmd__prune"
+                ;;
             oai__subcmd__help,pull)
                 cmd="oai__subcmd__help__subcmd__pull"
                 ;;
             oai__subcmd__help,rm)
                 cmd="oai__subcmd__help__subcmd__rm"
+                ;;
+            oai__subcmd__help,search)
+                cmd="oai__subcmd__help__subcmd__search"
                 ;;
             oai__subcmd__help,show)
                 cmd="oai__subcmd__help__subcmd__show"
@@ -109,6 +166,9 @@ _oai() {
             oai__subcmd__help,tune)
                 cmd="oai__subcmd__help__subcmd__tune"
                 ;;
+            oai__subcmd__help,verify)
+                cmd="oai__subcmd__help__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -116,7 +176,7 @@ _oai() {
 
     case "${cmd}" in
         oai)
-            opts="-h -V --help --version pull list ls show rm ask chat tokenize embed perplexity bench tune config completions man help"
+            opts="-h -V --offline --help --version pull search list ls show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -130,7 +190,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__ask)
-            opts="-m -f -s -t -n -h -V --model --file --system --json --raw --stats --logprobs --tools --documents --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --kv-type --think --reasoning-effort --speculate --draft --help --version"
+            opts="-m -f -s -t -n -h -V --model --file --system --json --raw --stats --logprobs --tools --documents --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --kv-type --think --reasoning-effort --speculate --draft --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -256,7 +316,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__bench)
-            opts="-p -n -d -r -h -V --n-prompt --n-gen --n-depth --repetitions --json --threads --kv-type --help --version"
+            opts="-p -n -d -r -h -V --n-prompt --n-gen --n-depth --repetitions --json --threads --kv-type --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -310,7 +370,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__chat)
-            opts="-s -t -n -h -V --system --load --plain --stats --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --kv-type --think --reasoning-effort --speculate --draft --help --version"
+            opts="-s -t -n -h -V --system --load --plain --stats --temperature --top-k --top-p --min-p --repeat-penalty --presence-penalty --frequency-penalty --seed --stop --max-tokens --context --threads --kv-type --think --reasoning-effort --speculate --draft --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -412,7 +472,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__completions)
-            opts="-h -V --help --version bash elvish fish powershell zsh"
+            opts="-h -V --offline --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -426,7 +486,35 @@ _oai() {
             return 0
             ;;
         oai__subcmd__config)
-            opts="-h -V --json --help --version"
+            opts="-h -V --json --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__doctor)
+            opts="-h -V --json --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__du)
+            opts="-h -V --all --json --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -440,7 +528,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__embed)
-            opts="-m -f -h -V --model --file --lines --prompt --dimensions --normalize --no-normalize --truncate --threads --help --version"
+            opts="-m -f -h -V --model --file --lines --prompt --dimensions --normalize --no-normalize --truncate --threads --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -481,8 +569,50 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__fit)
+            opts="-c -h -V --context --fit --memory --bandwidth --measure --all --json --threads --kv-type --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bandwidth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kv-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__help)
-            opts="pull list show rm ask chat tokenize embed perplexity bench tune config completions man help"
+            opts="pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -565,7 +695,49 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__du)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__help__subcmd__embed)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__fit)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -593,7 +765,63 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__lock)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__login)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__logout)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -635,6 +863,20 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__help__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__help__subcmd__pull)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -650,6 +892,20 @@ _oai() {
             return 0
             ;;
         oai__subcmd__help__subcmd__rm)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__search)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -705,8 +961,86 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__import)
+            opts="-h -V --link --force --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__list)
-            opts="-h -V --json --help --version"
+            opts="-h -V --all --json --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__lock)
+            opts="-o -h -V --output --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__login)
+            opts="-h -V --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__logout)
+            opts="-h -V --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -720,7 +1054,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__man)
-            opts="-h -V --out --help --version"
+            opts="-h -V --out --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -738,7 +1072,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__perplexity)
-            opts="-f -h -V --file --context --whole --json --threads --kv-type --help --version"
+            opts="-f -h -V --file --context --whole --json --threads --kv-type --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -771,14 +1105,44 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__prune)
+            opts="-y -h -V --older-than --keep-last --dry-run --yes --json --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-last)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__pull)
-            opts="-h -V --revision --force --help --version"
+            opts="-h -V --revision --fit --locked --force --dry-run --json --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --revision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --locked)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -790,7 +1154,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__rm)
-            opts="-y -h -V --yes --help --version"
+            opts="-y -h -V --yes --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -803,8 +1167,30 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__search)
+            opts="-h -V --limit --sort --gguf --json --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -W "downloads likes recent" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__show)
-            opts="-h -V --json --template --architectures --help --version"
+            opts="-h -V --json --template --provenance --architectures --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -818,7 +1204,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__tokenize)
-            opts="-m -f -h -V --model --file --ids --json --no-special --decode --help --version"
+            opts="-m -f -h -V --model --file --ids --json --no-special --decode --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -848,7 +1234,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__tune)
-            opts="-o -h -V --from-scratch --output --name --seed --steps --batch --learning-rate --vocab --dim --layers --heads --ffn --help --version"
+            opts="-o -h -V --from-scratch --output --name --seed --steps --batch --learning-rate --vocab --dim --layers --heads --ffn --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -906,6 +1292,20 @@ _oai() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__verify)
+            opts="-h -V --json --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

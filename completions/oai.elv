@@ -18,21 +18,32 @@ set edit:completion:arg-completer[oai] = {|@words|
     }
     var completions = [
         &'oai'= {
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
             cand pull 'Download a model from the Hugging Face hub'
+            cand search 'Find models: short names first, then the hub''s repositories'
             cand list 'List the models on this machine'
             cand ls 'List the models on this machine'
             cand show 'Show what a model is'
             cand rm 'Delete models from this machine'
+            cand import 'Adopt a model file or folder under a name'
+            cand prune 'Delete what is not needed any more'
+            cand du 'Show how much disk the models take'
+            cand verify 'Check that files are what was pulled or imported'
+            cand lock 'Write down exact commits and hashes of pulled models'
+            cand login 'Store an access token of the hub, for gated and private repositories'
+            cand logout 'Delete the stored access token of the hub'
             cand ask 'Ask a question and print the answer'
             cand chat 'Talk with a model'
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
             cand perplexity 'Measure how well a model foresees a text'
             cand bench 'Measure how fast a model is'
+            cand fit 'Show which models fit this machine, and how fast each would be'
+            cand doctor 'Check this installation, and show what a bug report needs'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
             cand completions 'Print a completion script for a shell'
@@ -41,21 +52,41 @@ set edit:completion:arg-completer[oai] = {|@words|
         }
         &'oai;pull'= {
             cand --revision 'A branch, tag or commit of the repository'
+            cand --fit 'Choose the quantization for a machine with so much memory, such as 8G'
+            cand --locked 'Fetch the exact commits and hashes of a file that `oai lock` wrote'
             cand --force 'Fetch again what is already here'
+            cand --dry-run 'List the files and their sizes, and fetch nothing'
+            cand --json 'Print events as JSON objects, one a line'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;search'= {
+            cand --limit 'Show at most N short names and N repositories'
+            cand --sort 'What comes first'
+            cand --gguf 'Only repositories with GGUF files'
+            cand --json 'Print a JSON array'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
         }
         &'oai;list'= {
+            cand --all 'Also what lies elsewhere: other programs'' models, unfinished downloads, what cannot run'
             cand --json 'Print a JSON array'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
         }
         &'oai;ls'= {
+            cand --all 'Also what lies elsewhere: other programs'' models, unfinished downloads, what cannot run'
             cand --json 'Print a JSON array'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -64,7 +95,9 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;show'= {
             cand --json 'Print a JSON object'
             cand --template 'Print the chat template and nothing else'
+            cand --provenance 'Print where it came from: commit, files with their hashes, licence, time'
             cand --architectures 'List the architectures that run, and how far each is from its reference'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -73,6 +106,69 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;rm'= {
             cand -y 'Do not ask'
             cand --yes 'Do not ask'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;import'= {
+            cand --link 'Leave the files where they are, and point at them'
+            cand --force 'Replace a model that has this name, or take a name that means another'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;prune'= {
+            cand --older-than 'Models that were not used for so long: 30d, 12h, 2w'
+            cand --keep-last 'All models but the N that were used last'
+            cand --dry-run 'Say what would go, and delete nothing'
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand --json 'Print a JSON object'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;du'= {
+            cand --all 'Also the folders of ollama and LM Studio'
+            cand --json 'Print a JSON object'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;verify'= {
+            cand --json 'Print a JSON array'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;lock'= {
+            cand -o 'The file to write; - is standard output'
+            cand --output 'The file to write; - is standard output'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;login'= {
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;logout'= {
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -110,6 +206,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --json 'Print one JSON object instead of text'
             cand --raw 'Send the prompt as it is, without the chat template'
             cand --stats 'Print speeds and times on standard error'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -140,6 +237,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --draft 'A smaller model with the same vocabulary that guesses'
             cand --plain 'Line by line, for simple terminals (there is no other way yet)'
             cand --stats 'Print speeds and times after each answer'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -154,6 +252,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --json 'Print a JSON object: ids, and pieces as the vocabulary spells them'
             cand --no-special 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out'
             cand --decode 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added (bytes that are no whole character as U+FFFD)'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -171,6 +270,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --normalize 'Bring vectors to length one whatever the model''s files say'
             cand --no-normalize 'Leave the vectors as long as they come out'
             cand --truncate 'Read the beginning of a text that is too long'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -184,6 +284,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
             cand --whole 'Score all of the text but its first token, over one window'
             cand --json 'Print a JSON object'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -201,6 +302,32 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --threads 'Processor threads [default: all that this process may use]'
             cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
             cand --json 'Print a JSON array, an object a test'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;fit'= {
+            cand -c 'Tokens of context to make room for [default: 8192, or the model''s own if that is less]'
+            cand --context 'Tokens of context to make room for [default: 8192, or the model''s own if that is less]'
+            cand --memory 'The memory of another machine: 8G, 7.5GiB, 800M'
+            cand --fit 'The memory of another machine: 8G, 7.5GiB, 800M'
+            cand --bandwidth 'The memory bandwidth of another machine'
+            cand --threads 'Processor threads [default: all that this process may use]'
+            cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
+            cand --measure 'Measure the memory bandwidth again'
+            cand --all 'List all models that have a short name, those that do not fit too'
+            cand --json 'Print a JSON object'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;doctor'= {
+            cand --json 'Print a JSON object'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -220,6 +347,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --layers 'Layers'
             cand --heads 'Attention heads'
             cand --ffn 'Size of the feed-forward layer'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -227,12 +355,14 @@ set edit:completion:arg-completer[oai] = {|@words|
         }
         &'oai;config'= {
             cand --json 'Print a JSON object'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
         }
         &'oai;completions'= {
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -240,6 +370,7 @@ set edit:completion:arg-completer[oai] = {|@words|
         }
         &'oai;man'= {
             cand --out 'Write all pages into a folder'
+            cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
@@ -247,15 +378,25 @@ set edit:completion:arg-completer[oai] = {|@words|
         }
         &'oai;help'= {
             cand pull 'Download a model from the Hugging Face hub'
+            cand search 'Find models: short names first, then the hub''s repositories'
             cand list 'List the models on this machine'
             cand show 'Show what a model is'
             cand rm 'Delete models from this machine'
+            cand import 'Adopt a model file or folder under a name'
+            cand prune 'Delete what is not needed any more'
+            cand du 'Show how much disk the models take'
+            cand verify 'Check that files are what was pulled or imported'
+            cand lock 'Write down exact commits and hashes of pulled models'
+            cand login 'Store an access token of the hub, for gated and private repositories'
+            cand logout 'Delete the stored access token of the hub'
             cand ask 'Ask a question and print the answer'
             cand chat 'Talk with a model'
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
             cand perplexity 'Measure how well a model foresees a text'
             cand bench 'Measure how fast a model is'
+            cand fit 'Show which models fit this machine, and how fast each would be'
+            cand doctor 'Check this installation, and show what a bug report needs'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
             cand completions 'Print a completion script for a shell'
@@ -264,11 +405,27 @@ set edit:completion:arg-completer[oai] = {|@words|
         }
         &'oai;help;pull'= {
         }
+        &'oai;help;search'= {
+        }
         &'oai;help;list'= {
         }
         &'oai;help;show'= {
         }
         &'oai;help;rm'= {
+        }
+        &'oai;help;import'= {
+        }
+        &'oai;help;prune'= {
+        }
+        &'oai;help;du'= {
+        }
+        &'oai;help;verify'= {
+        }
+        &'oai;help;lock'= {
+        }
+        &'oai;help;login'= {
+        }
+        &'oai;help;logout'= {
         }
         &'oai;help;ask'= {
         }
@@ -281,6 +438,10 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;help;perplexity'= {
         }
         &'oai;help;bench'= {
+        }
+        &'oai;help;fit'= {
+        }
+        &'oai;help;doctor'= {
         }
         &'oai;help;tune'= {
         }

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_oai_global_optspecs
-    string join \n h/help V/version
+    string join \n offline h/help V/version
 end
 
 function __fish_oai_needs_command
@@ -24,42 +24,106 @@ function __fish_oai_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c oai -n "__fish_oai_needs_command" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_needs_command" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_needs_command" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_needs_command" -f -a "pull" -d 'Download a model from the Hugging Face hub'
+complete -c oai -n "__fish_oai_needs_command" -f -a "search" -d 'Find models: short names first, then the hub\'s repositories'
 complete -c oai -n "__fish_oai_needs_command" -f -a "list" -d 'List the models on this machine'
 complete -c oai -n "__fish_oai_needs_command" -f -a "ls" -d 'List the models on this machine'
 complete -c oai -n "__fish_oai_needs_command" -f -a "show" -d 'Show what a model is'
 complete -c oai -n "__fish_oai_needs_command" -f -a "rm" -d 'Delete models from this machine'
+complete -c oai -n "__fish_oai_needs_command" -f -a "import" -d 'Adopt a model file or folder under a name'
+complete -c oai -n "__fish_oai_needs_command" -f -a "prune" -d 'Delete what is not needed any more'
+complete -c oai -n "__fish_oai_needs_command" -f -a "du" -d 'Show how much disk the models take'
+complete -c oai -n "__fish_oai_needs_command" -f -a "verify" -d 'Check that files are what was pulled or imported'
+complete -c oai -n "__fish_oai_needs_command" -f -a "lock" -d 'Write down exact commits and hashes of pulled models'
+complete -c oai -n "__fish_oai_needs_command" -f -a "login" -d 'Store an access token of the hub, for gated and private repositories'
+complete -c oai -n "__fish_oai_needs_command" -f -a "logout" -d 'Delete the stored access token of the hub'
 complete -c oai -n "__fish_oai_needs_command" -f -a "ask" -d 'Ask a question and print the answer'
 complete -c oai -n "__fish_oai_needs_command" -f -a "chat" -d 'Talk with a model'
 complete -c oai -n "__fish_oai_needs_command" -f -a "tokenize" -d 'Show the tokens of a text'
 complete -c oai -n "__fish_oai_needs_command" -f -a "embed" -d 'Turn texts into vectors'
 complete -c oai -n "__fish_oai_needs_command" -f -a "perplexity" -d 'Measure how well a model foresees a text'
 complete -c oai -n "__fish_oai_needs_command" -f -a "bench" -d 'Measure how fast a model is'
+complete -c oai -n "__fish_oai_needs_command" -f -a "fit" -d 'Show which models fit this machine, and how fast each would be'
+complete -c oai -n "__fish_oai_needs_command" -f -a "doctor" -d 'Check this installation, and show what a bug report needs'
 complete -c oai -n "__fish_oai_needs_command" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
 complete -c oai -n "__fish_oai_needs_command" -f -a "config" -d 'Show the effective settings and where each came from'
 complete -c oai -n "__fish_oai_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c oai -n "__fish_oai_needs_command" -f -a "man" -d 'Print a man page'
 complete -c oai -n "__fish_oai_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c oai -n "__fish_oai_using_subcommand pull" -l revision -d 'A branch, tag or commit of the repository' -r
+complete -c oai -n "__fish_oai_using_subcommand pull" -l fit -d 'Choose the quantization for a machine with so much memory, such as 8G' -r
+complete -c oai -n "__fish_oai_using_subcommand pull" -l locked -d 'Fetch the exact commits and hashes of a file that `oai lock` wrote' -r -F
 complete -c oai -n "__fish_oai_using_subcommand pull" -l force -d 'Fetch again what is already here'
+complete -c oai -n "__fish_oai_using_subcommand pull" -l dry-run -d 'List the files and their sizes, and fetch nothing'
+complete -c oai -n "__fish_oai_using_subcommand pull" -l json -d 'Print events as JSON objects, one a line'
+complete -c oai -n "__fish_oai_using_subcommand pull" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand pull" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand pull" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand search" -l limit -d 'Show at most N short names and N repositories' -r
+complete -c oai -n "__fish_oai_using_subcommand search" -l sort -d 'What comes first' -r -f -a "downloads\t''
+likes\t''
+recent\t''"
+complete -c oai -n "__fish_oai_using_subcommand search" -l gguf -d 'Only repositories with GGUF files'
+complete -c oai -n "__fish_oai_using_subcommand search" -l json -d 'Print a JSON array'
+complete -c oai -n "__fish_oai_using_subcommand search" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand search" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand search" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand list" -l all -d 'Also what lies elsewhere: other programs\' models, unfinished downloads, what cannot run'
 complete -c oai -n "__fish_oai_using_subcommand list" -l json -d 'Print a JSON array'
+complete -c oai -n "__fish_oai_using_subcommand list" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand list" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand list" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand ls" -l all -d 'Also what lies elsewhere: other programs\' models, unfinished downloads, what cannot run'
 complete -c oai -n "__fish_oai_using_subcommand ls" -l json -d 'Print a JSON array'
+complete -c oai -n "__fish_oai_using_subcommand ls" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand ls" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand ls" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand show" -l json -d 'Print a JSON object'
 complete -c oai -n "__fish_oai_using_subcommand show" -l template -d 'Print the chat template and nothing else'
+complete -c oai -n "__fish_oai_using_subcommand show" -l provenance -d 'Print where it came from: commit, files with their hashes, licence, time'
 complete -c oai -n "__fish_oai_using_subcommand show" -l architectures -d 'List the architectures that run, and how far each is from its reference'
+complete -c oai -n "__fish_oai_using_subcommand show" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand show" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand show" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand rm" -s y -l yes -d 'Do not ask'
+complete -c oai -n "__fish_oai_using_subcommand rm" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand rm" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand rm" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand import" -l link -d 'Leave the files where they are, and point at them'
+complete -c oai -n "__fish_oai_using_subcommand import" -l force -d 'Replace a model that has this name, or take a name that means another'
+complete -c oai -n "__fish_oai_using_subcommand import" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand import" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand import" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand prune" -l older-than -d 'Models that were not used for so long: 30d, 12h, 2w' -r
+complete -c oai -n "__fish_oai_using_subcommand prune" -l keep-last -d 'All models but the N that were used last' -r
+complete -c oai -n "__fish_oai_using_subcommand prune" -l dry-run -d 'Say what would go, and delete nothing'
+complete -c oai -n "__fish_oai_using_subcommand prune" -s y -l yes -d 'Do not ask'
+complete -c oai -n "__fish_oai_using_subcommand prune" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand prune" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand prune" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand prune" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand du" -l all -d 'Also the folders of ollama and LM Studio'
+complete -c oai -n "__fish_oai_using_subcommand du" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand du" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand du" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand du" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand verify" -l json -d 'Print a JSON array'
+complete -c oai -n "__fish_oai_using_subcommand verify" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand lock" -s o -l output -d 'The file to write; - is standard output' -r -F
+complete -c oai -n "__fish_oai_using_subcommand lock" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand lock" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand lock" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand login" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand login" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand login" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand logout" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand logout" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand logout" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand ask" -s m -l model -d 'The model: an alias, org/repo[:TAG], a path, or guide' -r
 complete -c oai -n "__fish_oai_using_subcommand ask" -s f -l file -d 'Add a text file to the prompt (repeatable)' -r -F
 complete -c oai -n "__fish_oai_using_subcommand ask" -s s -l system -d 'The system message' -r
@@ -91,6 +155,7 @@ complete -c oai -n "__fish_oai_using_subcommand ask" -l draft -d 'A smaller mode
 complete -c oai -n "__fish_oai_using_subcommand ask" -l json -d 'Print one JSON object instead of text'
 complete -c oai -n "__fish_oai_using_subcommand ask" -l raw -d 'Send the prompt as it is, without the chat template'
 complete -c oai -n "__fish_oai_using_subcommand ask" -l stats -d 'Print speeds and times on standard error'
+complete -c oai -n "__fish_oai_using_subcommand ask" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand ask" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand ask" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand chat" -s s -l system -d 'The system message' -r
@@ -119,6 +184,7 @@ off\t''"
 complete -c oai -n "__fish_oai_using_subcommand chat" -l draft -d 'A smaller model with the same vocabulary that guesses' -r
 complete -c oai -n "__fish_oai_using_subcommand chat" -l plain -d 'Line by line, for simple terminals (there is no other way yet)'
 complete -c oai -n "__fish_oai_using_subcommand chat" -l stats -d 'Print speeds and times after each answer'
+complete -c oai -n "__fish_oai_using_subcommand chat" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand chat" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand chat" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand tokenize" -s m -l model -d 'The model: an alias, org/repo[:TAG], a path, or guide' -r
@@ -127,6 +193,7 @@ complete -c oai -n "__fish_oai_using_subcommand tokenize" -l ids -d 'Print the i
 complete -c oai -n "__fish_oai_using_subcommand tokenize" -l json -d 'Print a JSON object: ids, and pieces as the vocabulary spells them'
 complete -c oai -n "__fish_oai_using_subcommand tokenize" -l no-special -d 'Take the text as nothing but text: no BOS or EOS around it, no control tokens in it; with --decode, leave control tokens out'
 complete -c oai -n "__fish_oai_using_subcommand tokenize" -l decode -d 'The other way: read ids (between spaces, commas, or as JSON) and print their text, with nothing added (bytes that are no whole character as U+FFFD)'
+complete -c oai -n "__fish_oai_using_subcommand tokenize" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand tokenize" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand tokenize" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand embed" -s m -l model -d 'The model: an alias, org/repo[:TAG] or a path [default: embed_model, or the embedding model that came last]' -r
@@ -138,6 +205,7 @@ complete -c oai -n "__fish_oai_using_subcommand embed" -l lines -d 'Every line o
 complete -c oai -n "__fish_oai_using_subcommand embed" -l normalize -d 'Bring vectors to length one whatever the model\'s files say'
 complete -c oai -n "__fish_oai_using_subcommand embed" -l no-normalize -d 'Leave the vectors as long as they come out'
 complete -c oai -n "__fish_oai_using_subcommand embed" -l truncate -d 'Read the beginning of a text that is too long'
+complete -c oai -n "__fish_oai_using_subcommand embed" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand embed" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand embed" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -s f -l file -d 'The text, exactly as it is; without it, standard input' -r -F
@@ -146,6 +214,7 @@ complete -c oai -n "__fish_oai_using_subcommand perplexity" -l threads -d 'Proce
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -l kv-type -d 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]' -r
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -l whole -d 'Score all of the text but its first token, over one window'
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand perplexity" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand perplexity" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand bench" -s p -l n-prompt -d 'Tokens of a prefill test, or several numbers with commas; 0 is no such test' -r
@@ -155,8 +224,24 @@ complete -c oai -n "__fish_oai_using_subcommand bench" -s r -l repetitions -d 'H
 complete -c oai -n "__fish_oai_using_subcommand bench" -l threads -d 'Processor threads [default: all that this process may use]' -r
 complete -c oai -n "__fish_oai_using_subcommand bench" -l kv-type -d 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]' -r
 complete -c oai -n "__fish_oai_using_subcommand bench" -l json -d 'Print a JSON array, an object a test'
+complete -c oai -n "__fish_oai_using_subcommand bench" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand bench" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand bench" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand fit" -s c -l context -d 'Tokens of context to make room for [default: 8192, or the model\'s own if that is less]' -r
+complete -c oai -n "__fish_oai_using_subcommand fit" -l memory -l fit -d 'The memory of another machine: 8G, 7.5GiB, 800M' -r
+complete -c oai -n "__fish_oai_using_subcommand fit" -l bandwidth -d 'The memory bandwidth of another machine' -r
+complete -c oai -n "__fish_oai_using_subcommand fit" -l threads -d 'Processor threads [default: all that this process may use]' -r
+complete -c oai -n "__fish_oai_using_subcommand fit" -l kv-type -d 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]' -r
+complete -c oai -n "__fish_oai_using_subcommand fit" -l measure -d 'Measure the memory bandwidth again'
+complete -c oai -n "__fish_oai_using_subcommand fit" -l all -d 'List all models that have a short name, those that do not fit too'
+complete -c oai -n "__fish_oai_using_subcommand fit" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand fit" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand fit" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand fit" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand doctor" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand doctor" -l offline -d 'Open no connection to anywhere'
+complete -c oai -n "__fish_oai_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c oai -n "__fish_oai_using_subcommand doctor" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand tune" -l from-scratch -d 'Start from random weights, with a corpus: a .toml file or a folder of them' -r -F
 complete -c oai -n "__fish_oai_using_subcommand tune" -s o -l output -d 'The GGUF file to write' -r -F
 complete -c oai -n "__fish_oai_using_subcommand tune" -l name -d 'The name that the file carries' -r
@@ -169,28 +254,42 @@ complete -c oai -n "__fish_oai_using_subcommand tune" -l dim -d 'Size of the hid
 complete -c oai -n "__fish_oai_using_subcommand tune" -l layers -d 'Layers' -r
 complete -c oai -n "__fish_oai_using_subcommand tune" -l heads -d 'Attention heads' -r
 complete -c oai -n "__fish_oai_using_subcommand tune" -l ffn -d 'Size of the feed-forward layer' -r
+complete -c oai -n "__fish_oai_using_subcommand tune" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand tune" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand tune" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand config" -l json -d 'Print a JSON object'
+complete -c oai -n "__fish_oai_using_subcommand config" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand config" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand config" -s V -l version -d 'Print version'
+complete -c oai -n "__fish_oai_using_subcommand completions" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand completions" -s V -l version -d 'Print version'
 complete -c oai -n "__fish_oai_using_subcommand man" -l out -d 'Write all pages into a folder' -r -F
+complete -c oai -n "__fish_oai_using_subcommand man" -l offline -d 'Open no connection to anywhere'
 complete -c oai -n "__fish_oai_using_subcommand man" -s h -l help -d 'Print help'
 complete -c oai -n "__fish_oai_using_subcommand man" -s V -l version -d 'Print version'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "pull" -d 'Download a model from the Hugging Face hub'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "list" -d 'List the models on this machine'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "show" -d 'Show what a model is'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "rm" -d 'Delete models from this machine'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "ask" -d 'Ask a question and print the answer'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "chat" -d 'Talk with a model'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "tokenize" -d 'Show the tokens of a text'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "embed" -d 'Turn texts into vectors'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "perplexity" -d 'Measure how well a model foresees a text'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "bench" -d 'Measure how fast a model is'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "config" -d 'Show the effective settings and where each came from'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "man" -d 'Print a man page'
-complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull list show rm ask chat tokenize embed perplexity bench tune config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "pull" -d 'Download a model from the Hugging Face hub'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "search" -d 'Find models: short names first, then the hub\'s repositories'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "list" -d 'List the models on this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "show" -d 'Show what a model is'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "rm" -d 'Delete models from this machine'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "import" -d 'Adopt a model file or folder under a name'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "prune" -d 'Delete what is not needed any more'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "du" -d 'Show how much disk the models take'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "verify" -d 'Check that files are what was pulled or imported'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "lock" -d 'Write down exact commits and hashes of pulled models'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "login" -d 'Store an access token of the hub, for gated and private repositories'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "logout" -d 'Delete the stored access token of the hub'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "ask" -d 'Ask a question and print the answer'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "chat" -d 'Talk with a model'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "tokenize" -d 'Show the tokens of a text'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "embed" -d 'Turn texts into vectors'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "perplexity" -d 'Measure how well a model foresees a text'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "bench" -d 'Measure how fast a model is'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "fit" -d 'Show which models fit this machine, and how fast each would be'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "doctor" -d 'Check this installation, and show what a bug report needs'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "tune" -d 'Train a small model from a corpus of questions and answers'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "config" -d 'Show the effective settings and where each came from'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "man" -d 'Print a man page'
+complete -c oai -n "__fish_oai_using_subcommand help; and not __fish_seen_subcommand_from pull search list show rm import prune du verify lock login logout ask chat tokenize embed perplexity bench fit doctor tune config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
