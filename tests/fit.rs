@@ -63,13 +63,13 @@ fn a_short_name_is_reckoned_without_the_hub() {
 #[test]
 fn what_does_not_fit_gives_way_and_is_said() {
     let home = Home::new();
-    let args = ["fit", "--offline", "--bandwidth", "50", "--memory", "8G"];
-    let (code, stdout, stderr) = home.run(&[&args[..], &["gemma3:12b"]].concat());
+    let args = ["fit", "--offline", "--bandwidth", "50", "--memory"];
+    let (code, stdout, stderr) = home.run(&[&args[..], &["6G", "llama3.1:8b"]].concat());
     assert_eq!((code, stderr.as_str()), (0, ""));
-    let chosen = stdout.lines().find(|line| line.starts_with("* ") && line.contains("oai pull gemma3:12b")).unwrap();
+    let chosen = stdout.lines().find(|line| line.starts_with("* ") && line.contains("oai pull llama3.1:8b")).unwrap();
     assert!(chosen.contains("below four bits") || chosen.contains("if little else runs"), "{stdout}");
     assert!(stdout.lines().any(|line| line.contains("Q8_0") && line.contains(" no ")), "{stdout}");
-    let (_, stdout, _) = home.run(&[&args[..], &["llama3.3:70b"]].concat());
+    let (_, stdout, _) = home.run(&[&args[..], &["8G", "llama3.3:70b"]].concat());
     assert!(stdout.contains("8.6 GB are not enough"), "{stdout}");
     let shown = fit(&home, &["llama3.3:70b", "--memory", "8GB"]);
     assert!(
@@ -116,7 +116,7 @@ fn the_hub_says_what_a_repository_has() {
         (64, "90", "Q6_K"),
         (64, "20", "Q4_K_M"),
         // Room comes before better.
-        (9, "200", "Q4_K_M"),
+        (8, "200", "Q4_K_M"),
         (6, "200", "Q2_K"),
     ] {
         assert_eq!(pulled(&ask(memory * gib, bandwidth)), [tag], "{memory} GiB at {bandwidth} GB/s");

@@ -29,8 +29,8 @@ fn what_a_broken_pull_fetched_is_not_fetched_again() {
     assert!(before > 2 * MIB, "{before}");
     pull_whole(&home, &hub);
     let again = hub.sent_bytes() - before;
-    // Three whole pieces came; of what was begun and not done a byte may come twice.
-    assert!(again <= WEIGHTS.len() as u64 - 3 * MIB, "{again} of {}", WEIGHTS.len());
+    // Three whole pieces came, of which one may be the short last; of what was begun a byte may come twice.
+    assert!(again <= WEIGHTS.len() as u64 - 2 * MIB - 12_345, "{again} of {}", WEIGHTS.len());
 }
 
 #[test]
