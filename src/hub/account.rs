@@ -1,13 +1,12 @@
 //! Who we are to the hub: the token, which lies where Hugging Face's own tools look for it.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use hf_hub::HFError;
 
 use super::pull::block_on;
-use super::{Error, HubSettings, api};
+use super::{Error, HubSettings, api, layout};
 
 /// The name of the account that `token` belongs to.
 pub fn whoami(settings: &HubSettings, token: &str) -> Result<String, Error> {
@@ -31,21 +30,7 @@ pub fn is_token(text: &str) -> bool {
 
 /// Writes the token's file, which only this user may read.
 pub fn store_token(file: &Path, token: &str) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: file.to_owned(), source };
-    fs::create_dir_all(file.parent().unwrap_or(file)).map_err(failed)?;
-    let temporary = file.with_extension(std::process::id().to_string());
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&temporary).and_then(|mut out| {
-        out.write_all(token.as_bytes())?;
-        out.sync_all()
-    });
-    written.and_then(|()| fs::rename(&temporary, file)).map_err(|e| {
-        let _ = fs::remove_file(&temporary);
-        failed(e)
-    })
+    layout::write_private(file, token.as_bytes())
 }
 
 /// Deletes the token's file. False when there was none.

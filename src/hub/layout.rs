@@ -85,10 +85,26 @@ impl<'a> Layout<'a> {
 
 /// Writes a file that is there whole or not at all, also after a power cut.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
+    write(path, content, 0o666)
+}
+
+/// The same for this user's eyes alone.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+    write(path, content, 0o600)
+}
+
+#[cfg_attr(not(unix), allow(unused_variables))]
+fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
     create_parent(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = File::create(&temporary).and_then(|mut file| {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    // Left by a process of this number that was killed.
+    let _ = fs::remove_file(&temporary);
+    let written = options.open(&temporary).and_then(|mut file| {
         file.write_all(content)?;
         file.sync_all()
     });
@@ -124,8 +140,8 @@ mod tests {
 
     #[test]
     fn names_stay_inside() {
-        for good in ["a", "a/b.gguf", "refs/pr/1", "..a/b..", "a:b/c:d".split_once('/').unwrap().1] {
-            assert!(is_inside(good) || good.contains(':'), "{good}");
+        for good in ["a", "a/b.gguf", "refs/pr/1", "..a/b..", "a/c:d"] {
+            assert!(is_inside(good), "{good}");
         }
         for bad in ["", "/a", "a/", "../a", "a/../b", "a//b", ".", "a\\b", "a\nb", "c:/x", "\0"] {
             assert!(!is_inside(bad), "{bad:?}");
