@@ -44,8 +44,11 @@ impl Progress {
             // What an earlier try fetched says nothing of this one's speed.
             bars.total.set_position(plan.here_bytes());
             bars.total.reset_eta();
-            let several = if plan.files.len() == 1 { String::new() } else { format!("{} files", plan.files.len()) };
-            bars.total.set_message(several);
+            bars.total.set_message(format!("{} files", plan.files.len()));
+            if plan.files.len() == 1 {
+                // Its bar is the total.
+                bars.all.remove(&bars.total);
+            }
         }
     }
 
@@ -121,7 +124,7 @@ impl Bars {
         let mut files = self.files.borrow_mut();
         let (bar, at) = files.entry(path.to_owned()).or_insert_with(|| {
             let bar = ProgressBar::new(size).with_style(self.style.clone());
-            let bar = self.all.insert_before(&self.total, bar);
+            let bar = self.all.insert_from_back(1, bar);
             bar.set_message(output::neutralize(path));
             bar.set_position(done);
             bar.reset_eta();
