@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | 0 | [`paths`], [`config`] | XDG and HF locations; file, environment and flags folded into one `Settings` |
 //! | 0 | [`tensor_type`] | the element types of tensors, with their block layouts |
+//! | 0 | [`neutralize`] | text that a terminal shows and does not obey |
 //! | 0 | [`units`] | sizes and counts as people read them |
 //! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
 //! | 1 | [`kernels`] | CPU kernels over mapped weights and the KV cache; the only `unsafe` beside the memory map |
@@ -37,6 +38,7 @@ pub mod hub;
 pub mod kernels;
 pub mod model;
 pub mod monitor;
+pub mod neutralize;
 pub mod paths;
 pub mod session;
 pub mod tensor_type;

@@ -2,29 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::neutralize::commands_terminals;
+pub use crate::neutralize::neutralize;
 pub use crate::units::{bytes, count};
-
-/// A model's text is data: characters that a terminal would obey become visible ones. Lines and
-/// tabs stay.
-pub fn neutralize(text: &str) -> String {
-    text.chars().filter(|c| *c != '\r').map(harmless).collect()
-}
-
-fn harmless(c: char) -> char {
-    match c {
-        '\n' | '\t' => c,
-        // Control Pictures have a symbol for each.
-        '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
-        '\x7f' => '\u{2421}',
-        c if commands_terminals(c) => '\u{fffd}',
-        c => c,
-    }
-}
-
-/// C1 controls and the characters that turn the direction of text.
-fn commands_terminals(c: char) -> bool {
-    matches!(c, '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
 
 /// JSON on one line; what JSON itself lets through of control characters is escaped.
 pub fn json(value: &impl serde::Serialize) -> anyhow::Result<String> {
@@ -80,8 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_gets_through() {
-        assert_eq!(neutralize("a\x1b[31mb\r\n\tc\u{9b}d\u{202e}e\x07\x7f"), "a␛[31mb\n\tc\u{fffd}d\u{fffd}e␇␡");
+    fn json_escapes_what_a_terminal_obeys() {
         assert_eq!(json(&"\u{9b}\x1b\u{202e}é").unwrap(), "\"\\u009b\\u001b\\u202eé\"");
     }
 }

@@ -116,7 +116,7 @@ pub struct Request {
 }
 
 /// Why a generation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Finish {
     /// The model ended its turn, or a stop string came.
@@ -138,7 +138,7 @@ pub struct TokenLogprob {
 }
 
 /// Token counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     pub prompt_tokens: usize,
     pub completion_tokens: usize,
@@ -147,7 +147,7 @@ pub struct Usage {
 }
 
 /// Wall-clock times of one generation, in milliseconds and tokens per second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
     pub load_ms: f64,
     pub prefill_ms: f64,
@@ -157,12 +157,12 @@ pub struct Timings {
     pub prefill_tokens_per_s: f64,
     pub decode_tokens_per_s: f64,
     /// Where tokens were guessed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speculation: Option<Speculation>,
 }
 
 /// Tokens that were guessed ahead, and how many of them were right.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Speculation {
     pub drafted: usize,
     pub accepted: usize,
