@@ -12,8 +12,10 @@ pub struct Paths {
     pub home: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME/oai/config.toml`.
     pub config_file: PathBuf,
-    /// `$XDG_DATA_HOME/oai`: history of the chat, imported models, provenance, when models were used.
+    /// `$XDG_DATA_HOME/oai`: conversations, imported models, provenance, when models were used.
     pub data_dir: PathBuf,
+    /// `$XDG_RUNTIME_DIR/oai`, or `running` in the data folder: where each oai that runs tells of itself.
+    pub runtime_dir: PathBuf,
     /// `$XDG_CACHE_HOME/oai/machine.json`: what was measured of this machine.
     pub machine_file: PathBuf,
     /// Hugging Face's `hub` folder, which other tools share.
@@ -50,6 +52,7 @@ impl Paths {
             Some(path) => PathBuf::from(path),
             None => cache?.join("huggingface"),
         };
+        let runtime = get("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = get("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok());
         let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
         let ollama = get("OLLAMA_MODELS").map(PathBuf::from).or_else(|| below_home(".ollama/models"));
@@ -58,6 +61,7 @@ impl Paths {
             home: get("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok()),
             config_file: get("OAI_CONFIG").map_or(config.join("oai/config.toml"), PathBuf::from),
             data_dir: data.join("oai"),
+            runtime_dir: runtime.map_or_else(|| data.join("oai/running"), |folder| folder.join("oai")),
             machine_file,
             hf_cache: hf_cache.unwrap_or_else(|| hf_home.join("hub")),
             hf_token_file: get("HF_TOKEN_PATH").map_or(hf_home.join("token"), PathBuf::from),
@@ -65,5 +69,28 @@ impl Paths {
             lm_studio: [".lmstudio", ".cache/lm-studio"].into_iter().filter_map(below_home).collect(),
             lm_studio_pointer: below_home(".lmstudio-home-pointer"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_runs_is_told_in_the_runtime_folder_or_beside_the_data() {
+        let runtime_dir = |given: &'static str| {
+            let get = move |name: &str| match name {
+                "HOME" => Some("/home/a".to_owned()),
+                "XDG_DATA_HOME" => Some("/data".to_owned()),
+                "XDG_RUNTIME_DIR" => Some(given.to_owned()),
+                _ => None,
+            };
+            Paths::from_env(&get).unwrap().runtime_dir
+        };
+        assert_eq!(runtime_dir("/run/user/1000"), Path::new("/run/user/1000/oai"));
+        assert_eq!(runtime_dir(""), Path::new("/data/oai/running"));
+        assert_eq!(runtime_dir("run"), Path::new("/data/oai/running"));
     }
 }
