@@ -107,6 +107,25 @@ fn control_tokens_in_what_others_wrote_are_told() {
 }
 
 #[test]
+fn an_answer_that_goes_on_ends_the_prompt() {
+    let source = "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}\
+        {% if add_generation_prompt %}<|assistant|>{% endif %}";
+    let go_on = TemplateOptions { continue_last: true, ..TemplateOptions::default() };
+    let messages =
+        |answer: &str| json!([{"role": "user", "content": "<|end|>?"}, {"role": "assistant", "content": answer}]);
+    let template = ChatTemplate::new(source, "t");
+    // What the template puts after the answer looks like it.
+    let Rendered { text, untrusted } = rendered(&template, &messages("the end"), &go_on);
+    assert_eq!(text, "<|user|><|end|>?<|end|><|assistant|>the end");
+    assert_eq!((untrusted.len(), &untrusted[0]), (1, &(8..9)));
+    let last_alone = ChatTemplate::new("{{ messages[0].content }}<|assistant|>", "t");
+    let guide = Gguf::from_bytes(Bytes::from_static(include_bytes!("../src/guide/guide.gguf")), "guide").unwrap();
+    let tokenizer = Tokenizer::from_gguf(&guide.metadata, "guide").unwrap();
+    let error = last_alone.render(&messages("a"), &go_on, &tokenizer).unwrap_err().to_string();
+    assert!(error.contains("to go on"), "{error}");
+}
+
+#[test]
 fn a_call_s_arguments_come_as_an_object_or_as_text() {
     let messages = json!([{"role": "assistant", "content": "", "reasoning_content": "r", "tool_calls": [
         {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]}]);

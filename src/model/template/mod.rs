@@ -64,7 +64,13 @@ pub struct TemplateOptions {
     pub thinking: Option<bool>,
     /// `low`, `medium` or `high`.
     pub reasoning_effort: Option<String>,
+    /// The last message is the model's own and goes on: the prompt ends with its text, as with transformers'
+    /// `continue_final_message`.
+    pub continue_last: bool,
 }
+
+/// Marks where the text ends that is to go on: a private character, since what a template puts after it may look like it.
+const END_OF_LAST: char = '\u{10fffd}';
 
 /// A rendered conversation.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,7 +171,12 @@ impl ChatTemplate {
     ) -> Result<Rendered, Error> {
         let source = self.source_for(options);
         let piece = |id: Option<u32>| id.and_then(|id| tokenizer.piece(id)).unwrap_or_default();
-        let mut context = context(serde_json::to_value(messages).unwrap_or_default(), options);
+        let mut messages = serde_json::to_value(messages).unwrap_or_default();
+        let last = messages.as_array_mut().and_then(|messages| messages.last_mut()).filter(|_| options.continue_last);
+        if let Some(Json::String(text)) = last.and_then(|message| message.get_mut("content")) {
+            text.push(END_OF_LAST);
+        }
+        let mut context = context(messages, options);
         let controls = (0..tokenizer.vocab_size() as u32).filter(|id| tokenizer.is_control(*id));
         let controls = controls.filter_map(|id| tokenizer.piece(id)).filter(|p| !p.is_empty()).map(str::to_owned);
         let stand_ins = StandIns::new(controls.collect(), &context, source);
@@ -185,7 +196,14 @@ impl ChatTemplate {
             }
         }
         let rendered = rendered?;
-        let (text, untrusted) = stand_ins.take(rendered);
+        let (mut text, mut untrusted) = stand_ins.take(rendered);
+        if options.continue_last {
+            let hidden = || "it does not show the message that is to go on".to_owned();
+            let end = text.rfind(END_OF_LAST);
+            let end = end.ok_or_else(|| Error::Template { file: self.file.clone(), reason: hidden() })?;
+            text.truncate(end);
+            untrusted.retain(|range| range.end <= end);
+        }
         Ok(Rendered { text, untrusted })
     }
 
@@ -275,7 +293,7 @@ fn context(mut messages: Json, options: &TemplateOptions) -> Json {
         "messages": messages,
         "tools": list(&options.tools),
         "documents": list(&options.documents),
-        "add_generation_prompt": true,
+        "add_generation_prompt": !options.continue_last,
     });
     if let Some(on) = options.thinking {
         context["enable_thinking"] = on.into();
