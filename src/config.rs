@@ -1,6 +1,8 @@
 //! File, environment and flags folded into one [`Settings`], each value knowing where it came from.
 //! Nothing else in the program reads the environment.
 
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::paths::Paths;
@@ -12,14 +14,18 @@ pub enum Error {
     NoHome { variable: &'static str },
     #[error("cannot read {}: {source}", file.display())]
     Read { file: PathBuf, source: std::io::Error },
+    #[error("cannot write {}: {source}", file.display())]
+    Write { file: PathBuf, source: std::io::Error },
     #[error("{}: {reason}", file.display())]
     Syntax { file: PathBuf, reason: String },
     #[error("{origin}: {key} is not a setting; `oai config` lists them")]
     UnknownKey { origin: String, key: String },
     #[error("{origin}: {key} = {value} is not {expected}")]
-    BadValue { origin: String, key: &'static str, value: String, expected: String },
+    BadValue { origin: String, key: String, value: String, expected: String },
     #[error("{}: models.{name}: {reason}", file.display())]
     Model { file: PathBuf, name: String, reason: String },
+    #[error("{}: presets.{name}: {reason}", file.display())]
+    Preset { file: PathBuf, name: String, reason: String },
 }
 
 /// Where a value came from.
@@ -28,7 +34,10 @@ pub enum Origin {
     Default,
     File(PathBuf),
     Environment(String),
+    Preset(String),
     Flag(&'static str),
+    /// Changed while talking.
+    Conversation,
 }
 
 impl std::fmt::Display for Origin {
@@ -37,7 +46,9 @@ impl std::fmt::Display for Origin {
             Origin::Default => f.write_str("default"),
             Origin::File(path) => write!(f, "{}", path.display()),
             Origin::Environment(name) => f.write_str(name),
+            Origin::Preset(name) => write!(f, "preset {name}"),
             Origin::Flag(name) => f.write_str(name),
+            Origin::Conversation => f.write_str("this conversation"),
         }
     }
 }
@@ -73,6 +84,7 @@ const KEYS: &[Key] = &[
     key("model", "", Kind::Text, None),
     key("embed_model", "", Kind::Text, None),
     key("theme", "", Kind::Text, None),
+    key("color", "", Kind::Word(&["none", "16", "256", "true"]), None),
     key("think", "", Kind::Word(&["show", "hide", "off"]), None),
     key("reasoning_effort", "", Kind::Word(&["low", "medium", "high"]), None),
     key("speculate", "", Kind::Word(&["auto", "off"]), None),
@@ -90,6 +102,9 @@ const KEYS: &[Key] = &[
     key("context", "sampling", POSITIVE, None),
     key("threads", "sampling", POSITIVE, None),
     key("kv_type", "sampling", Kind::Word(&["f32", "f16", "q8_0"]), None),
+    key("mouse", "chat", Kind::Switch, Some(1.0)),
+    key("monitor", "chat", Kind::Switch, Some(1.0)),
+    key("vi", "chat", Kind::Switch, Some(0.0)),
     key("retries", "hub", Kind::Count { min: 0, max: 1000 }, Some(5.0)),
     key("connections", "hub", Kind::Count { min: 1, max: 64 }, Some(8.0)),
     key("timeout", "hub", Kind::Count { min: 1, max: 86_400 }, Some(30.0)),
@@ -128,6 +143,12 @@ const SURROUNDINGS: &[&str] = &[
     "SSL_CERT_DIR",
     "USER",
     "LOGNAME",
+    "VISUAL",
+    "EDITOR",
+    "TERM_PROGRAM",
+    "VTE_VERSION",
+    "KITTY_WINDOW_ID",
+    "WT_SESSION",
     "USERNAME",
 ];
 
@@ -178,6 +199,28 @@ pub struct OwnModel {
     pub good_for: Option<String>,
 }
 
+/// What `oai chat @NAME` and `oai ask @NAME` begin with, in a section `[presets.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Preset {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The system message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// The file that holds the system message: from the configuration file's folder, or from home after `~/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_file: Option<PathBuf>,
+    /// Files that are sent along: from the working folder, or from home after `~/`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PathBuf>,
+    /// What goes before the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Settings of `[sampling]`, `think` and `reasoning_effort`.
+    #[serde(flatten)]
+    pub settings: BTreeMap<&'static str, Value>,
+}
+
 /// Everything that the surroundings decide.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -193,6 +236,8 @@ pub struct Settings {
     pub no_color: bool,
     /// The section `[models]`, name by name.
     pub models: Vec<(String, OwnModel)>,
+    /// The sections `[presets.NAME]`, name by name.
+    pub presets: Vec<(String, Preset)>,
     surroundings: Vec<(&'static str, String)>,
     settings: Vec<Setting>,
 }
@@ -224,6 +269,7 @@ impl Settings {
             no_proxy: ["NO_PROXY", "no_proxy"].into_iter().any(|name| get(name).as_deref() == Some("*")),
             no_color: get("NO_COLOR").is_some(),
             models: Vec::new(),
+            presets: Vec::new(),
             surroundings: SURROUNDINGS.iter().filter_map(|name| Some((*name, get(name)?))).collect(),
             settings: Vec::new(),
             paths,
@@ -271,6 +317,11 @@ impl Settings {
                         self.models.push((name.clone(), own_model(&file, name, value, home)?));
                     }
                 }
+                toml::Value::Table(section) if name == "presets" => {
+                    for (name, value) in section {
+                        self.presets.push((name.clone(), preset(&file, name, value, home)?));
+                    }
+                }
                 toml::Value::Table(section) => {
                     for (inner, value) in section {
                         let key = KEYS.iter().find(|k| k.section == name && k.name == inner);
@@ -304,29 +355,42 @@ impl Settings {
             return Err(Error::UnknownKey { origin: origin.to_string(), key: name.to_owned() });
         };
         let key = &KEYS[index];
-        let (value, expected) = match key.kind {
-            Kind::Text => (Some(Value::Text(text.to_owned())), String::new()),
-            Kind::Switch => (switch(text).map(Value::Switch), "true or false".to_owned()),
-            Kind::Word(words) => {
-                (words.contains(&text).then(|| Value::Text(text.to_owned())), format!("one of {}", words.join(", ")))
-            }
-            Kind::Number { min, max } => (
-                text.parse().ok().filter(|n| (min..=max).contains(n)).map(Value::Number),
-                format!("a number from {min} to {max}"),
-            ),
-            Kind::Count { min, max } => (
-                text.parse().ok().filter(|n| (min..=max).contains(n)).map(Value::Count),
-                format!("a whole number from {min} to {max}"),
-            ),
-        };
-        let value = value.ok_or_else(|| Error::BadValue {
+        let value = value_of(key, text).map_err(|expected| Error::BadValue {
             origin: origin.to_string(),
-            key: key.name,
+            key: key.name.to_owned(),
             value: text.to_owned(),
             expected,
         })?;
         self.settings[index] = Setting { key: key.name, value: Some(value), origin };
         Ok(())
+    }
+
+    /// The preset called `name`.
+    pub fn preset(&self, name: &str) -> Option<&Preset> {
+        self.presets.iter().find(|(known, _)| known == name).map(|(_, preset)| preset)
+    }
+
+    /// Lays what the preset called `name` sets over file and environment, though not over flags; none if there is no
+    /// such preset. Its model becomes the setting `model`.
+    pub fn apply_preset(&mut self, name: &str) -> Option<Preset> {
+        let preset = self.preset(name)?.clone();
+        let model = preset.model.clone().map(|model| ("model", Value::Text(model)));
+        for (key, value) in model.into_iter().chain(preset.settings.clone()) {
+            let settings = self.settings.iter_mut();
+            for setting in settings.filter(|s| s.key == key && !matches!(s.origin, Origin::Flag(_))) {
+                *setting =
+                    Setting { key: setting.key, value: Some(value.clone()), origin: Origin::Preset(name.to_owned()) };
+            }
+        }
+        Some(preset)
+    }
+
+    /// `name` as `other` has it.
+    pub fn take_from(&mut self, name: &str, other: &Settings) {
+        let of = |settings: &[Setting]| settings.iter().position(|setting| setting.key == name);
+        if let (Some(own), Some(others)) = (of(&self.settings), of(&other.settings)) {
+            self.settings[own] = other.settings[others].clone();
+        }
     }
 
     /// The first of `names` that is set in the surroundings, with its value.
@@ -381,6 +445,69 @@ impl Settings {
     }
 }
 
+/// The value that `text` is for `key`; otherwise what it should be.
+fn value_of(key: &Key, text: &str) -> Result<Value, String> {
+    let (value, expected) = match key.kind {
+        Kind::Text => (Some(Value::Text(text.to_owned())), String::new()),
+        Kind::Switch => (switch(text).map(Value::Switch), "true or false".to_owned()),
+        Kind::Word(words) => {
+            (words.contains(&text).then(|| Value::Text(text.to_owned())), format!("one of {}", words.join(", ")))
+        }
+        Kind::Number { min, max } => (
+            text.parse().ok().filter(|n| (min..=max).contains(n)).map(Value::Number),
+            format!("a number from {min} to {max}"),
+        ),
+        Kind::Count { min, max } => (
+            text.parse().ok().filter(|n| (min..=max).contains(n)).map(Value::Count),
+            format!("a whole number from {min} to {max}"),
+        ),
+    };
+    value.ok_or(expected)
+}
+
+/// Writes `name = "text"` at the top of a configuration file, which need not be there; the rest stays as it is, with
+/// its comments.
+pub fn keep(file: &Path, name: &str, text: &str) -> Result<(), Error> {
+    let read = |source| Error::Read { file: file.to_owned(), source };
+    let before = match std::fs::read_to_string(file) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        found => found.map_err(read)?,
+    };
+    let syntax = |e: toml_edit::TomlError| Error::Syntax {
+        file: file.to_owned(),
+        reason: e.to_string().trim().replace('\n', " "),
+    };
+    let mut document: toml_edit::DocumentMut = before.parse().map_err(syntax)?;
+    document[name] = toml_edit::value(text);
+    let write = |source| Error::Write { file: file.to_owned(), source };
+    // A configuration that is a link into somebody's dotfiles stays one.
+    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder).map_err(write)?;
+    }
+    let mut temporary = target.clone().into_os_string();
+    temporary.push(".partial");
+    replace(&target, Path::new(&temporary), &document.to_string()).map_err(write)
+}
+
+/// Writes `temporary` whole, with the mode of `target`, and puts it in its place.
+fn replace(target: &Path, temporary: &Path, text: &str) -> std::io::Result<()> {
+    let before = std::fs::metadata(target).ok();
+    let mut file = std::fs::File::create(temporary)?;
+    let written = || {
+        // Before the text: tokens lie in some.
+        if let Some(before) = before {
+            file.set_permissions(before.permissions())?;
+        }
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(temporary, target)
+    };
+    written().inspect_err(|_| {
+        let _ = std::fs::remove_file(temporary);
+    })
+}
+
 /// What Hugging Face's tools take for yes and no.
 fn switch(text: &str) -> Option<bool> {
     match text.to_lowercase().as_str() {
@@ -401,20 +528,81 @@ fn own_model(file: &Path, name: &str, value: &toml::Value, home: Option<&str>) -
             return Err(wrong(format!("{other} is no text (a name, org/repo, org/repo:TAG or a path) and no table")));
         }
     };
-    let path = match (model.repo.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => Some(Path::new(home).join(rest)),
-        (Some(_), None) => return Err(wrong(format!("{}: no home folder: set HOME", model.repo))),
+    let path = match below_home(&model.repo, home).map_err(wrong)? {
+        Some(path) => Some(path),
         // A folder of the same name is no repository, nor is a file.
-        _ if model.repo.starts_with('.') || (model.repo.ends_with(".gguf") && !model.repo.contains(':')) => {
-            let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-            Some(folder.join(model.repo.trim_start_matches("./")))
+        None if model.repo.starts_with('.') || (model.repo.ends_with(".gguf") && !model.repo.contains(':')) => {
+            Some(folder_of(file).join(model.repo.trim_start_matches("./")))
         }
-        _ => None,
+        None => None,
     };
     if let Some(path) = path {
         model.repo = path.display().to_string();
     }
     Ok(model)
+}
+
+fn preset(file: &Path, name: &str, value: &toml::Value, home: Option<&str>) -> Result<Preset, Error> {
+    let wrong = |reason: String| Error::Preset { file: file.to_owned(), name: name.to_owned(), reason };
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+        return Err(wrong("a preset's name has only letters, digits, - and _".to_owned()));
+    }
+    let table = value.as_table().ok_or_else(|| wrong(format!("{value} is no table of settings")))?;
+    let mut preset = Preset::default();
+    for (key, value) in table {
+        let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong(format!("{key} = {value} is no text")));
+        let path = |text: &str| below_home(text, home).map_err(wrong);
+        match key.as_str() {
+            "model" => preset.model = Some(text()?),
+            "system" => preset.system = Some(text()?),
+            "system_file" => {
+                let text = text()?;
+                preset.system_file = Some(path(&text)?.unwrap_or_else(|| folder_of(file).join(&text)));
+            }
+            "prompt" => preset.prompt = Some(text()?),
+            "files" => {
+                let names = value.as_array().and_then(|all| all.iter().map(toml::Value::as_str).collect());
+                let names: Vec<&str> = names.ok_or_else(|| wrong(format!("files = {value} is no list of texts")))?;
+                for name in names {
+                    preset.files.push(path(name)?.unwrap_or_else(|| PathBuf::from(name)));
+                }
+            }
+            "threads" => return Err(wrong("threads are of the whole process: set them in [sampling]".to_owned())),
+            _ => {
+                let known = |of: &&Key| of.section == "sampling" || ["think", "reasoning_effort"].contains(&of.name);
+                let full = format!("presets.{name}.{key}");
+                let origin = file.display().to_string();
+                let Some(of) = KEYS.iter().filter(known).find(|of| of.name == key) else {
+                    return Err(Error::UnknownKey { origin, key: full });
+                };
+                let text = plain(value);
+                let value = value_of(of, &text).map_err(|expected| Error::BadValue {
+                    origin,
+                    key: full,
+                    value: text,
+                    expected,
+                })?;
+                preset.settings.insert(of.name, value);
+            }
+        }
+    }
+    if preset.system.is_some() && preset.system_file.is_some() {
+        return Err(wrong("system and system_file are both there, and one of them is the system message".to_owned()));
+    }
+    Ok(preset)
+}
+
+/// The path below the home folder that `text` is after `~/`.
+fn below_home(text: &str, home: Option<&str>) -> Result<Option<PathBuf>, String> {
+    match (text.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => Ok(Some(Path::new(home).join(rest))),
+        (Some(_), None) => Err(format!("{text}: no home folder: set HOME")),
+        (None, _) => Ok(None),
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 fn plain(value: &toml::Value) -> String {
@@ -451,11 +639,109 @@ mod tests {
     }
 
     #[test]
+    fn how_many_colours_there_are_may_be_said_with_and_without_quotes() {
+        for (text, color) in [("256", "256"), ("true", "true"), ("\"none\"", "none"), ("\"16\"", "16")] {
+            assert_eq!(load(&format!("color = {text}\n"), &[]).unwrap().text("color"), Some(color));
+        }
+        assert!(load("color = 8\n", &[]).unwrap_err().to_string().contains("one of none, 16, 256, true"));
+    }
+
+    #[test]
+    fn a_setting_is_kept_beside_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("oai/config.toml");
+        keep(&file, "theme", "fjord").unwrap();
+        std::fs::write(&file, "# mine\ntheme = \"fjord\"\n\n[sampling]\ntop_k = 7 # few\n").unwrap();
+        keep(&file, "theme", "kelp").unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text, "# mine\ntheme = \"kelp\"\n\n[sampling]\ntop_k = 7 # few\n");
+        std::fs::write(&file, "theme = ").unwrap();
+        assert!(matches!(keep(&file, "theme", "kelp"), Err(Error::Syntax { .. })));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "theme = ");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_configuration_stays_private_and_a_link_stays_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real.toml"), folder.path().join("config.toml"));
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        keep(&link, "theme", "fjord").unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
     fn mistakes_name_the_place_and_the_key() {
         let error = load("[sampling]\ntemprature = 1\n", &[]).unwrap_err().to_string();
         assert!(error.contains("config.toml") && error.contains("sampling.temprature"), "{error}");
         let error = load("", &[("OAI_TOP_P", "3")]).unwrap_err().to_string();
         assert_eq!(error, "OAI_TOP_P: top_p = 3 is not a number from 0 to 1");
         assert!(matches!(load("model = ", &[]), Err(Error::Syntax { .. })));
+    }
+
+    const REVIEWER: &str = "model = \"a\"\n[sampling]\ntop_k = 7\n[presets.commit]\nprompt = \"Write:\"\n\
+                            [presets.reviewer]\nmodel = \"qwen3:8b\"\nsystem_file = \"reviewer.md\"\n\
+                            files = [\"STYLE.md\", \"~/notes.md\"]\ntemperature = 0.2\ntop_k = 1\nmax_tokens = 5\n\
+                            think = \"off\"\n";
+
+    #[test]
+    fn a_preset_overrides_file_and_environment_and_flags_override_it() {
+        let mut settings = load(REVIEWER, &[("OAI_TEMPERATURE", "0.9"), ("HOME", "/home/me")]).unwrap();
+        settings.set("max_tokens", "9", Origin::Flag("--max-tokens")).unwrap();
+        let before = settings.clone();
+        assert_eq!(settings.apply_preset("reviwer"), None);
+        assert_eq!(settings.text("model"), Some("a"), "an unknown preset changes nothing");
+        let preset = settings.apply_preset("reviewer").unwrap();
+        assert_eq!(before.preset("reviewer"), Some(&preset));
+        assert_eq!((settings.text("model"), settings.text("think")), (Some("qwen3:8b"), Some("off")));
+        assert_eq!((settings.number("temperature"), settings.count("top_k")), (Some(0.2), Some(1)));
+        assert_eq!(settings.count("max_tokens"), Some(9));
+        let origin = |key: &str| settings.all().iter().find(|s| s.key == key).unwrap().origin.to_string();
+        assert_eq!(
+            (origin("temperature").as_str(), origin("max_tokens").as_str()),
+            ("preset reviewer", "--max-tokens")
+        );
+        assert!(settings.is_set("temperature") && !settings.is_flag("temperature") && !settings.is_set("top_p"));
+        settings.set("temperature", "0", Origin::Flag("--temperature")).unwrap();
+        assert_eq!(settings.number("temperature"), Some(0.0));
+    }
+
+    #[test]
+    fn a_presets_paths_start_where_they_should() {
+        let settings = load(REVIEWER, &[("HOME", "/home/me")]).unwrap();
+        let names: Vec<&str> = settings.presets.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["commit", "reviewer"]);
+        let preset = settings.preset("reviewer").unwrap();
+        assert_eq!(preset.files, [Path::new("STYLE.md"), Path::new("/home/me/notes.md")]);
+        let folder = settings.paths.config_file.parent().unwrap();
+        assert_eq!(preset.system_file.as_deref(), Some(folder.join("reviewer.md").as_path()));
+        assert_eq!(settings.preset("commit").unwrap().prompt.as_deref(), Some("Write:"));
+    }
+
+    #[test]
+    fn mistakes_in_a_preset_name_it() {
+        for (text, words) in [
+            ("[presets.a]\ntemprature = 1\n", "config.toml: presets.a.temprature is not a setting"),
+            ("[presets.a]\nretries = 1\n", "config.toml: presets.a.retries is not a setting"),
+            ("[presets.a]\ntop_p = 3\n", "config.toml: presets.a.top_p = 3 is not a number from 0 to 1"),
+            ("[presets.a]\nthink = \"maybe\"\n", "config.toml: presets.a.think = maybe is not one of show, hide, off"),
+            ("[presets.a]\nmodel = 3\n", "config.toml: presets.a: model = 3 is no text"),
+            ("[presets.a]\nfiles = [\"x\", 3]\n", "config.toml: presets.a: files = [\"x\", 3] is no list of texts"),
+            ("[presets.a]\nfiles = [\"~/x\"]\n", "config.toml: presets.a: ~/x: no home folder"),
+            ("[presets.a]\nsystem = \"x\"\nsystem_file = \"y\"\n", "config.toml: presets.a: system and system_file"),
+            ("[presets.a]\nthreads = 2\n", "config.toml: presets.a: threads are of the whole process"),
+            ("[presets.\"a b\"]\nsystem = \"x\"\n", "config.toml: presets.a b: a preset's name has only"),
+            ("[presets]\na = \"qwen3\"\n", "config.toml: presets.a: \"qwen3\" is no table"),
+            ("presets = 3\n", "config.toml: presets is not a setting"),
+        ] {
+            let surroundings = [("XDG_CONFIG_HOME", "/c"), ("XDG_DATA_HOME", "/d"), ("XDG_CACHE_HOME", "/e")];
+            let error = load(text, &surroundings).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}{error}");
+        }
     }
 }

@@ -6,17 +6,19 @@ use anyhow::Result;
 use serde_json::{Value as Json, json};
 
 use super::exit::{Input, Interrupted, Usage};
+use super::preset::{self, Chosen};
 use super::{generation, interrupt, model, output, sampling, speculation, text, thinking};
 use crate::config::Settings;
 use crate::engine::{Finish, Message, Prompt, Request, Role, TemplateOptions};
+use crate::session::fenced;
 
 /// Ask a question and print the answer
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The answer, and only the answer, goes to standard output as it comes.\n\nExamples:\n  oai ask \"How do I resume a pull?\"\n  oai ask -m qwen3:0.6b \"Why is the sky blue?\"\n  git diff | oai ask \"write a commit message\"\n  oai ask -f src/main.rs \"what is wrong here?\"\n  oai ask < prompt.txt\n  oai ask --think off \"What is 17 * 23?\"\n  oai ask --tools tools.json --json \"Weather in Oslo?\" | jq .tool_calls\n  oai ask --json -t 0 \"Name a prime\" | jq .usage"
+    after_help = "The answer, and only the answer, goes to standard output as it comes.\n\nExamples:\n  oai ask \"How do I resume a pull?\"\n  oai ask -m qwen3:0.6b \"Why is the sky blue?\"\n  git diff | oai ask \"write a commit message\"\n  git diff | oai ask @commit\n  oai ask -f src/main.rs \"what is wrong here?\"\n  oai ask < prompt.txt\n  oai ask --think off \"What is 17 * 23?\"\n  oai ask --tools tools.json --json \"Weather in Oslo?\" | jq .tool_calls\n  oai ask --json -t 0 \"Name a prime\" | jq .usage"
 )]
 pub struct Args {
-    /// The question; standard input, when piped, is added after it
+    /// The question; standard input, when piped, is added after it. @NAME before it is a preset of the configuration
     #[arg(value_name = "PROMPT")]
     prompt: Vec<String>,
     /// The model: an alias, org/repo[:TAG], a path, or guide
@@ -56,7 +58,15 @@ pub struct Args {
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     interrupt::install()?;
-    let text = prompt(args)?;
+    let mut settings = settings.clone();
+    let named = args.prompt.first().and_then(|word| preset::named(word));
+    let chosen = named.map(|name| preset::choose(name, &mut settings)).transpose()?.unwrap_or_default();
+    let settings = &settings;
+    if let (true, Some(_), Some(name)) = (args.raw, &chosen.system, named) {
+        return Err(Usage(format!("--raw sends no system message, and the preset {name} has one")).into());
+    }
+    let words = args.prompt.get(usize::from(named.is_some())..).unwrap_or_default();
+    let text = prompt(args, words, &chosen)?;
     let objects = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Vec::new()), objects);
     let (tools, documents) = (objects(&args.tools)?, objects(&args.documents)?);
     let tools = tools.into_iter().map(function).collect();
@@ -64,7 +74,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let prompt = if args.raw {
         Prompt::Raw(text)
     } else {
-        let system = args.system.iter().map(|text| Message::new(Role::System, text));
+        let system =
+            args.system.as_ref().or(chosen.system.as_ref()).into_iter().map(|text| Message::new(Role::System, text));
         Prompt::Messages(system.chain([Message::new(Role::User, text)]).collect())
     };
     let request = Request {
@@ -105,16 +116,15 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     if answer.finish == Finish::Cancelled { Err(Interrupted.into()) } else { Ok(()) }
 }
 
-/// The words of the command line, then the files, then standard input.
-fn prompt(args: &Args) -> Result<String> {
-    let words = args.prompt.join(" ");
-    let mut parts = Vec::new();
-    if !words.is_empty() {
-        parts.push(words);
-    }
-    for path in &args.file {
+/// The preset's prompt and the words of the command line, then the preset's files and those of the command line, then
+/// standard input.
+fn prompt(args: &Args, words: &[String], chosen: &Chosen) -> Result<String> {
+    let words = words.join(" ");
+    let texts = chosen.prompt.iter().chain([&words]).filter(|text| !text.is_empty());
+    let mut parts: Vec<String> = texts.cloned().collect();
+    for path in chosen.files.iter().chain(&args.file) {
         let text = text::of_file(path)?;
-        parts.push(if args.raw { text } else { fenced(path, &text) });
+        parts.push(if args.raw { text } else { fenced(&path.display().to_string(), &text) });
     }
     if !output::stdin_is_terminal() {
         let text = text::of_stdin()?;
@@ -123,7 +133,8 @@ fn prompt(args: &Args) -> Result<String> {
             parts.push(text.to_owned());
         }
     }
-    if parts.is_empty() {
+    // A preset's files always come along: they are no question.
+    if parts.len() == chosen.files.len() {
         return Err(Usage(
             "nothing to ask: give a prompt (oai ask \"why?\"), a file (-f FILE) or pipe text in".to_owned(),
         )
@@ -149,14 +160,4 @@ fn function(tool: Json) -> Json {
         return tool;
     }
     json!({"type": "function", "function": tool})
-}
-
-/// A file as Markdown: its name, and its text between fences longer than any inside.
-fn fenced(path: &Path, text: &str) -> String {
-    let mut fence = "```".to_owned();
-    while text.contains(&fence) {
-        fence.push('`');
-    }
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    format!("{}:\n{fence}\n{text}{end}{fence}", path.display())
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{model, output};
-use crate::config::Settings;
+use crate::config::{Preset, Settings};
 
 /// Show the effective settings and where each came from
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,10 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
             paths.map(|(key, path)| (key.replace(' ', "_"), json!(path.display().to_string()))).into_iter().collect();
         let models: serde_json::Map<_, _> =
             settings.models.iter().map(|(name, own)| (name.clone(), json!(own))).collect();
-        return output::line(&output::json(&json!({ "settings": values, "paths": paths, "models": models }))?);
+        let presets: serde_json::Map<_, _> =
+            settings.presets.iter().map(|(name, preset)| (name.clone(), json!(preset))).collect();
+        let all = json!({ "settings": values, "paths": paths, "models": models, "presets": presets });
+        return output::line(&output::json(&all)?);
     }
     let mut rows: Vec<Vec<String>> = Vec::new();
     for setting in settings.all() {
@@ -52,8 +55,24 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         let tag = own.file.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
         vec![format!("models.{name}"), output::neutralize(&format!("{}{tag}", own.repo))]
     });
-    let models = output::table(&models.collect::<Vec<_>>());
-    let gap = if models.is_empty() { "" } else { "\n" };
-    let text = format!("{}\n{}{gap}{models}", output::table(&with_origin), output::table(&plain));
+    let presets = settings
+        .presets
+        .iter()
+        .map(|(name, preset)| vec![format!("presets.{name}"), output::neutralize(&summary(preset))]);
+    let parts = [output::table(&with_origin), output::table(&plain)];
+    let own = [output::table(&models.collect::<Vec<_>>()), output::table(&presets.collect::<Vec<_>>())];
+    let text = parts.into_iter().chain(own.into_iter().filter(|table| !table.is_empty()));
+    let text = text.collect::<Vec<_>>().join("\n");
     output::line(text.trim_end())
+}
+
+/// What a preset sets, on one line; `--json` has the texts.
+fn summary(preset: &Preset) -> String {
+    let mut words: Vec<String> = preset.model.iter().cloned().collect();
+    words.extend(preset.settings.iter().map(|(key, value)| format!("{key} {value}")));
+    words.extend(preset.system.iter().map(|_| "a system message".to_owned()));
+    words.extend(preset.system_file.iter().map(|path| format!("system message {}", path.display())));
+    words.extend(preset.files.iter().map(|path| format!("file {}", path.display())));
+    words.extend(preset.prompt.iter().map(|_| "a prompt".to_owned()));
+    words.join(", ")
 }
