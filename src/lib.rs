@@ -13,17 +13,18 @@
 //! | 0 | [`units`] | sizes and counts as people read them |
 //! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
 //! | 1 | [`kernels`] | CPU kernels over mapped weights and the KV cache; the only `unsafe` beside the memory map |
-//! | 1 | [`monitor`] | what the machine is: processor, memory, graphics cards, disk; no drawing |
+//! | 1 | [`monitor`] | what the machine is and does: processor, memory, graphics cards, disk, every running oai; no drawing |
 //! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
 //! | 2 | [`hub`] | names, aliases, download, verify, the local store |
 //! | 2 | [`model`] | tokenizer, chat template, one data-driven `Decoder` for every decoder family, one `Encoder` for encoders |
 //! | 3 | [`engine`] | loading, sampling, guessing ahead, stop rules, thoughts and tool calls told from the answer; `Engine::generate(Request) -> stream of Event`; `Embedder`; perplexity; passes to be timed |
-//! | 4 | [`session`] | conversations on disk |
+//! | 4 | [`session`] | conversations as trees, on disk, found by their words, exported |
 //! | 4 | [`bench`] | how fast a model is, and how near to what the machine allows |
 //! | 4 | [`fit`] | what a model needs of a machine, how fast it will be, and which of its quantizations to take |
 //! | 4 | [`tune`] | training on candle's autodiff |
-//! | 5 | [`cli`] | one file a subcommand; terminal output in one place |
-//! | 6 | `main.rs` | parse, dispatch, exit code |
+//! | 5 | [`tui`] | the chat on the whole screen: state, update and view apart; Markdown, composer, themes, the terminal |
+//! | 6 | [`cli`] | one file a subcommand; terminal output in one place |
+//! | 7 | `main.rs` | parse, dispatch, exit code |
 //!
 //! A token is born in [`model`], chosen in [`engine`], and leaves as one [`engine::Event`]. Nothing
 //! above `engine` touches a tensor; nothing below it prints, reads a terminal or knows a flag.
@@ -42,6 +43,7 @@ pub mod neutralize;
 pub mod paths;
 pub mod session;
 pub mod tensor_type;
+pub mod tui;
 pub mod tune;
 pub mod units;
 pub mod weights;
