@@ -1,40 +1,58 @@
-//! `oai chat`: a conversation, line by line.
+//! `oai chat`: a conversation, on the whole screen or line by line.
 
 mod command;
+mod editor;
+mod files;
+mod host;
 mod input;
+mod models;
+mod plain;
+mod screen;
+mod sessions;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-use self::command::Command;
-use self::input::{Input, Line};
-use super::{generation, interrupt, model, output, sampling, speculation, thinking};
+use super::history::{find, load, now_ms};
+use super::{output, preset, sampling, speculation, text, thinking};
 use crate::config::Settings;
-use crate::engine::{self, Finish, Message, Prompt, Request, Role};
-use crate::session::Conversation;
+use crate::session::{self, Session, Store};
+use crate::tui::terminal;
 
 /// Talk with a model
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "In the conversation:\n  /help            all commands\n  text \\           a line that ends in \\ goes on\n  \"\"\"              begins and ends a text of several lines\n  Ctrl-C           stops an answer; Ctrl-D leaves\n\nExamples:\n  oai chat qwen3:0.6b\n  oai chat -s \"Answer in French\" mistral-7b\n  oai chat --load talk.json"
+    after_help = "F1 shows every key and command. Conversations are kept: -c goes on with the last one, F3 and `oai history` find\nthe others.\n\nLine by line (--plain, and in a pipe):\n  /help            all commands\n  text \\           a line that ends in \\ goes on\n  \"\"\"              begins and ends a text of several lines\n  Ctrl-C           stops an answer; Ctrl-D leaves\n\nExamples:\n  oai chat qwen3:0.6b\n  oai chat -c\n  oai chat @reviewer -f src/main.rs\n  git diff | oai chat qwen3:8b\n  oai chat -s \"Answer in French\" mistral-7b\n  oai chat --plain --load talk.json"
 )]
 pub struct Args {
-    /// The model: an alias, org/repo[:TAG], a path, or guide
+    /// The model: an alias, org/repo[:TAG], a path, or guide; or a preset: @NAME
     #[arg(value_name = "MODEL")]
     model: Option<String>,
     /// The system message
     #[arg(short, long, value_name = "TEXT")]
     system: Option<String>,
-    /// Begin with a conversation that /save wrote
+    /// Go on with the last conversation
+    #[arg(short, long = "continue", conflicts_with_all = ["resume", "load"])]
+    continued: bool,
+    /// Go on with this conversation: its number or name, as `oai history` lists them
+    #[arg(long, value_name = "ID", conflicts_with = "load")]
+    resume: Option<String>,
+    /// Begin with a conversation that /save or /export wrote
     #[arg(long, value_name = "FILE")]
     load: Option<PathBuf>,
-    /// Line by line, for simple terminals (there is no other way yet)
+    /// Send a text file with the first question (repeatable)
+    #[arg(short, long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// Line by line, for simple terminals
     #[arg(long)]
     plain: bool,
-    /// Print speeds and times after each answer
+    /// Print speeds and times after each answer (line by line)
     #[arg(long)]
     stats: bool,
+    /// The colours: a theme of `themes/` or of your own
+    #[arg(long, value_name = "NAME")]
+    theme: Option<String>,
     #[command(flatten)]
     pub sampling: sampling::SamplingArgs,
     #[command(flatten)]
@@ -43,118 +61,77 @@ pub struct Args {
     pub speculation: speculation::SpeculationArgs,
 }
 
-struct Chat {
-    settings: Settings,
-    loaded: model::Loaded,
-    talk: Conversation,
-    stop: Vec<String>,
-    stats: bool,
+/// Where a conversation begins.
+struct Start {
+    session: Session,
+    /// As it was named; without it the one that the conversation had, or the usual one.
+    model: Option<String>,
+    /// What goes with the first question: name and text.
+    attachments: Vec<(String, String)>,
 }
 
-pub fn run(args: &Args, settings: Settings) -> Result<()> {
-    interrupt::install()?;
-    let mut talk = match &args.load {
-        Some(path) => Conversation::load(path)?,
-        None => Conversation::default(),
+pub fn run(args: &Args, mut settings: Settings) -> Result<()> {
+    let chosen = match args.model.as_deref().and_then(preset::named) {
+        Some(name) => Some(preset::choose(name, &mut settings)?),
+        None => None,
     };
-    let saved = Some(talk.model.clone()).filter(|name| !name.is_empty());
-    let name = args.model.as_deref().or(saved.as_deref());
-    let loaded = model::load_chosen(name, &settings)?;
-    talk.model.clone_from(&loaded.name);
-    if let Some(text) = &args.system {
-        talk.set_system(text);
+    settings.lay(&[("theme", "--theme", &args.theme)])?;
+    let (preset_model, preset_system, preset_files) = match chosen {
+        Some(chosen) => (chosen.model, chosen.system, chosen.files),
+        None => (None, None, Vec::new()),
+    };
+    let now_ms = now_ms();
+    let mut session = begin(args, &settings, now_ms)?;
+    let model = match &args.model {
+        Some(name) if preset::named(name).is_none() => Some(name.clone()),
+        _ => preset_model.or_else(|| Some(session.model.clone()).filter(|name| !name.is_empty())),
+    };
+    if let Some(text) = args.system.as_ref().or(preset_system.as_ref()) {
+        session.set_system(Some(text.as_str()).filter(|text| !text.is_empty()));
     }
-    let mut input = Input::new(&settings.paths.data_dir)?;
-    if input.is_terminal() {
-        output::note(&format!("{} (/help lists the commands, Ctrl-D leaves)", loaded.name));
+    let mut attachments = Vec::new();
+    for path in preset_files.iter().chain(&args.file) {
+        attachments.push((path.display().to_string(), text::of_file(path)?));
     }
-    let mut chat = Chat { settings, loaded, talk, stop: args.sampling.stop.clone(), stats: args.stats };
-    loop {
-        match input.read()? {
-            Line::End => return Ok(()),
-            Line::Text(text) if text.trim().is_empty() => {}
-            Line::Text(text) => match Command::parse(&text) {
-                None => chat.turn(&text)?,
-                Some(Ok(Command::Exit)) => return Ok(()),
-                // A command that fails leaves the conversation as it was.
-                Some(command) => {
-                    if let Err(error) = command.and_then(|command| chat.obey(command)) {
-                        output::note(&format!("{error:#}"));
-                    }
-                }
-            },
+    let on_screen = !args.plain && output::stdout_is_terminal() && has_screen(&settings);
+    if on_screen && !output::stdin_is_terminal() {
+        let piped = text::of_stdin()?;
+        let piped = text::without_last_break(&piped);
+        if !piped.is_empty() {
+            attachments.push(("standard input".to_owned(), piped.to_owned()));
         }
+        #[cfg(unix)]
+        terminal::read_keys_from_output()?;
     }
+    let start = Start { session, model, attachments };
+    if on_screen { screen::run(args, settings, start) } else { plain::run(args, settings, start) }
 }
 
-impl Chat {
-    fn turn(&mut self, text: &str) -> Result<()> {
-        self.talk.push(Role::User, text);
-        let request = Request {
-            prompt: Prompt::Messages(self.talk.messages.clone()),
-            template: thinking::options(&self.settings),
-            sampling: sampling::sampling(&self.settings, self.loaded.is_guide()),
-            stop: self.stop.clone(),
-            max_tokens: self.settings.count("max_tokens").map(|n| n as usize),
-            logprobs: None,
-        };
-        match generation::run(&self.loaded.engine, request, Some(&self.settings)) {
-            Ok(answer) => {
-                let reasoning_content = Some(answer.reasoning.clone()).filter(|text| !text.is_empty());
-                let message = Message { reasoning_content, ..Message::new(Role::Assistant, &answer.text) };
-                self.talk.messages.push(message);
-                if answer.finish == Finish::Cancelled {
-                    output::note("(stopped)");
-                }
-                if self.stats {
-                    output::note(&generation::stats(&answer));
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.talk.undo();
-                // What the engine refuses (a prompt too long, say) is told, and the talk goes on.
-                match error.downcast_ref::<engine::Error>() {
-                    // Without its weights a model answers nothing any more.
-                    Some(engine::Error::Model(crate::model::Error::Weights(_))) => return Err(error),
-                    Some(_) => output::note(&format!("oai: {error:#}")),
-                    None => return Err(error),
-                }
-                Ok(())
-            }
-        }
+/// The conversation that is asked for, or a new one.
+fn begin(args: &Args, settings: &Settings, now_ms: i64) -> Result<Session> {
+    if let Some(path) = &args.load {
+        return Ok(session::from_file(path, now_ms)?);
     }
+    if !args.continued && args.resume.is_none() {
+        return Ok(Session::new("", now_ms));
+    }
+    let store = Store::open(&store_path(settings))?;
+    let id = match &args.resume {
+        Some(name) => find(&store, name)?,
+        None => match store.last()? {
+            Some(id) => id,
+            None => return Ok(Session::new("", now_ms)),
+        },
+    };
+    load(&store, id)
+}
 
-    fn obey(&mut self, command: Command) -> Result<()> {
-        match command {
-            Command::Help => output::note(command::HELP),
-            Command::System(text) if text.is_empty() => match self.talk.system() {
-                Some(text) => output::note(text),
-                None => output::note("no system message; /system TEXT sets one"),
-            },
-            Command::System(text) => self.talk.set_system(&text),
-            Command::Model(name) if name.is_empty() => output::note(&self.loaded.name),
-            Command::Model(name) => {
-                self.loaded = model::load(&name, &self.settings)?;
-                self.talk.model.clone_from(&self.loaded.name);
-                output::note(&format!("now {}", self.loaded.name));
-            }
-            Command::Save(path) => {
-                self.talk.save(&path)?;
-                output::note(&format!("saved to {}", path.display()));
-            }
-            Command::Load(path) => {
-                let talk = Conversation::load(&path)?;
-                output::note(&format!("{} messages from {}", talk.messages.len(), path.display()));
-                self.talk = Conversation { model: self.loaded.name.clone(), ..talk };
-            }
-            Command::Clear => self.talk.clear(),
-            Command::Undo => match self.talk.undo() {
-                Some(text) => output::note(&format!("took back: {text}")),
-                None => output::note("nothing to take back"),
-            },
-            Command::Exit => {}
-        }
-        Ok(())
-    }
+/// Whether the terminal can do more than print.
+fn has_screen(settings: &Settings) -> bool {
+    let text = |name: &str| settings.surrounding(&[name]).map(|(_, value)| value.to_owned());
+    terminal::abilities(&text).refusal.is_none()
+}
+
+fn store_path(settings: &Settings) -> PathBuf {
+    settings.paths.data_dir.join(session::FILE)
 }

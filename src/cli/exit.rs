@@ -1,8 +1,11 @@
 //! Exit codes, and the one line that says why.
 
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
+use crate::tui::{terminal, theme};
 use crate::{config, engine, hub, model, session, tune, weights};
 
 /// Stopped by Ctrl-C: not an error to print, only a code to return.
@@ -40,6 +43,8 @@ pub const CODES: &[(u8, &str)] = &[
     (7, "input or output failed: not UTF-8, unreadable file, read-only cache, full disk"),
     (8, "configuration or environment: bad file, bad OAI_ variable, no home folder"),
     (130, "interrupted by Ctrl-C"),
+    (129, "the terminal of a chat went away; the conversation is kept"),
+    (143, "a chat was ended by SIGTERM; the conversation is kept"),
 ];
 
 /// Which code an error ends with.
@@ -57,7 +62,7 @@ fn code(error: &anyhow::Error) -> u8 {
         if cause.is::<Input>() || cause.is::<std::io::Error>() || cause.is::<session::Error>() {
             return 7;
         }
-        if cause.is::<config::Error>() {
+        if cause.is::<config::Error>() || cause.is::<theme::Error>() {
             return 8;
         }
         if let Some(error) = cause.downcast_ref::<hub::Error>() {
@@ -136,6 +141,28 @@ pub fn of_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }
 
+/// Where reports of faults go while the screen is ours, and who is told of one that does not end the program.
+static REPORTS: OnceLock<(PathBuf, Tell)> = OnceLock::new();
+
+type Tell = Box<dyn Fn(String) + Send + Sync>;
+
+/// From now on the report of a fault is a file in `folder`: what a full screen shows is gone when it is restored.
+/// `tell` gets a line on those of threads besides the main one.
+pub fn report_panics_to(folder: &Path, tell: impl Fn(String) + Send + Sync + 'static) {
+    // The first folder is the right one.
+    let _ = REPORTS.set((folder.to_owned(), Box::new(tell)));
+}
+
+/// Writes what is known of a fault; returns where to.
+fn write_report(folder: &Path, what: &str) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join(format!("panic-{}.txt", std::process::id()));
+    let trace = std::backtrace::Backtrace::force_capture();
+    let (version, system) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    std::fs::write(&path, format!("oai {version} on {system}\n{what}\n\n{trace}\n"))?;
+    Ok(path)
+}
+
 /// A fault of the program's own is one line too; `RUST_BACKTRACE=1` shows the rest.
 pub fn report_panics() {
     let standard = std::panic::take_hook();
@@ -144,12 +171,27 @@ pub fn report_panics() {
         if thread.name() == Some(model::template::THREAD) {
             return;
         }
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let what = info.payload_as_str().unwrap_or("unknown").replace('\n', " ");
+        if let Some((folder, tell)) = REPORTS.get() {
+            let is_main = thread.name() == Some("main");
+            if is_main {
+                terminal::restore_now();
+            }
+            let report = write_report(folder, &format!("thread {:?} at {place}: {what}", thread.name()));
+            let report = report.map_or_else(|e| format!("no report: {e}"), |path| path.display().to_string());
+            let line = format!("internal error at {place}: {what}; please report it, with {report}");
+            // A thread besides does not end the conversation, and must not write over it.
+            if !is_main {
+                return tell(line);
+            }
+            eprintln!("oai: {line}");
+            std::process::exit(1);
+        }
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|v| v != "0") {
             standard(info);
             return;
         }
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let what = info.payload_as_str().unwrap_or("unknown").replace('\n', " ");
         eprintln!("oai: internal error at {place}: {what}; please report it (RUST_BACKTRACE=1 shows more)");
         if thread.name() == Some("main") {
             std::process::exit(1);

@@ -10,6 +10,10 @@ use crate::engine::{Engine, KvType, LoadOptions, is_embedder};
 use crate::guide;
 use crate::hub::{self, HubSettings, LocalModel, ModelRef, Names, Store};
 
+/// Said where the guide answers because there is nothing else.
+pub const FALLBACK: &str =
+    "no model pulled yet: the built-in guide answers, and it only knows how to use oai (try: oai pull qwen3:0.6b)";
+
 /// A loaded model under the name that found it.
 pub struct Loaded {
     pub name: String,
@@ -69,9 +73,7 @@ pub fn load_chosen(name: Option<&str>, settings: &Settings) -> Result<Loaded> {
     let fallback = name.or(settings.text("model")).is_none() && model.name == guide::NAME;
     let loaded = load_local(model, settings)?;
     if fallback {
-        output::note(
-            "oai: no model pulled yet: the built-in guide answers, and it only knows how to use oai (try: oai pull qwen3:0.6b)",
-        );
+        output::note(&format!("oai: {FALLBACK}"));
     }
     Ok(loaded)
 }
@@ -96,7 +98,8 @@ pub fn kv_type(settings: &Settings) -> KvType {
     settings.text("kv_type").and_then(KvType::of_name).unwrap_or_default()
 }
 
-fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
+/// Loads `model` as the settings say, and notes that it is used.
+pub fn load_local(model: LocalModel, settings: &Settings) -> Result<Loaded> {
     let speculate = speculation::is_on(settings);
     let draft = match settings.text("draft").filter(|_| speculate) {
         Some(name) => Some(find(name, settings)?),

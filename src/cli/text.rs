@@ -25,7 +25,8 @@ pub fn without_last_break(text: &str) -> &str {
     text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
 }
 
-fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Input> {
+/// `bytes` as text; `name` says where they are from.
+pub fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Input> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let byte = e.as_bytes()[at];

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::Report;
 use crate::config::Settings;
+use crate::tui::theme::Depth;
 
 pub fn check(report: &mut Report, settings: &Settings) {
     let value = |name: &str| settings.surrounding(&[name]).map(|(_, value)| value);
     let is_terminal = std::io::stdout().is_terminal();
     let size = terminal_size::terminal_size().filter(|_| is_terminal).map(|(w, h)| (w.0, h.0));
     let term = value("TERM");
-    let colors = colors(term, value("COLORTERM"), settings.no_color);
+    let colors = colors(Depth::detect(term, value("COLORTERM"), settings.no_color));
     // The first that is set counts.
     let locale = settings.surrounding(&["LC_ALL", "LC_CTYPE", "LANG"]);
     let utf8 = locale.map_or(cfg!(any(windows, target_os = "macos")), |(_, locale)| is_utf8(locale));
@@ -56,14 +57,12 @@ pub fn check(report: &mut Report, settings: &Settings) {
 }
 
 /// How many colours there are: none, 16, 256, or 16.7 million.
-fn colors(term: Option<&str>, color_term: Option<&str>, no_color: bool) -> u32 {
-    match (term, color_term) {
-        _ if no_color => 0,
-        (None | Some("dumb"), _) => 0,
-        (_, Some("truecolor" | "24bit")) => 1 << 24,
-        (Some(term), _) if term.contains("direct") => 1 << 24,
-        (Some(term), _) if term.contains("256color") => 256,
-        _ => 16,
+fn colors(depth: Depth) -> u32 {
+    match depth {
+        Depth::None => 0,
+        Depth::Ansi16 => 16,
+        Depth::Ansi256 => 256,
+        Depth::True => 1 << 24,
     }
 }
 
@@ -78,12 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_and_letters_are_read_from_the_surroundings() {
-        assert_eq!(colors(Some("xterm-256color"), None, false), 256);
-        assert_eq!(colors(Some("xterm-256color"), Some("truecolor"), false), 1 << 24);
-        assert_eq!(colors(Some("xterm"), None, false), 16);
-        assert_eq!(colors(Some("xterm"), Some("truecolor"), true), 0);
-        assert_eq!((colors(Some("dumb"), None, false), colors(None, None, false)), (0, 0));
+    fn letters_are_read_from_the_locale() {
         assert!(is_utf8("de_DE.UTF-8") && is_utf8("C.utf8") && is_utf8("de_DE.UTF-8@euro"));
         assert!(!is_utf8("C") && !is_utf8("POSIX") && !is_utf8("de_DE.ISO-8859-1"));
     }
