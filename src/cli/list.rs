@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::engine::{self, Summary};
 use crate::hub::store::{Other, Place, disk};
 use crate::hub::{LocalModel, Store};
+use crate::units;
 use crate::weights::Source;
 
 /// List the models on this machine
@@ -159,12 +160,5 @@ fn seconds(time: SystemTime) -> Option<u64> {
 
 /// `3 days ago`.
 pub fn age(time: SystemTime) -> String {
-    let seconds = SystemTime::now().duration_since(time).map_or(0, |d| d.as_secs());
-    let (n, unit) = match seconds {
-        0..60 => return "just now".to_owned(),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{n} {unit}{} ago", if n == 1 { "" } else { "s" })
+    units::age(SystemTime::now().duration_since(time).map_or(0, |d| d.as_secs()))
 }

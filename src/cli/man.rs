@@ -27,10 +27,9 @@ pub fn run(args: &Args) -> Result<()> {
     root.build();
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let pages = std::iter::once(&root).chain(root.get_subcommands().filter(|c| c.get_name() != "help"));
-        for command in pages {
-            let path = folder.join(format!("{}.1", title(&root, command)));
-            std::fs::write(&path, page(&root, command)?).with_context(|| format!("cannot write {}", path.display()))?;
+        for command in with_subcommands(&root) {
+            let path = folder.join(format!("{}.1", title(command)));
+            std::fs::write(&path, page(command)?).with_context(|| format!("cannot write {}", path.display()))?;
         }
         return Ok(());
     }
@@ -40,17 +39,23 @@ pub fn run(args: &Args) -> Result<()> {
             .find_subcommand(name)
             .ok_or_else(|| Usage(format!("{name} is not a command of oai; oai --help lists them")))?,
     };
-    std::io::stdout().lock().write_all(&page(&root, command)?)?;
+    std::io::stdout().lock().write_all(&page(command)?)?;
     Ok(())
 }
 
-/// `oai`, `oai-ask`.
-fn title(root: &clap::Command, command: &clap::Command) -> String {
-    if command.get_name() == root.get_name() { "oai".to_owned() } else { format!("oai-{}", command.get_name()) }
+/// A command and all below it.
+fn with_subcommands(command: &clap::Command) -> Vec<&clap::Command> {
+    let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+    std::iter::once(command).chain(below.flat_map(with_subcommands)).collect()
 }
 
-fn page(root: &clap::Command, command: &clap::Command) -> Result<Vec<u8>> {
-    let title = title(root, command);
+/// `oai`, `oai-ask`, `oai-history-search`.
+fn title(command: &clap::Command) -> String {
+    command.get_bin_name().unwrap_or("oai").replace(' ', "-")
+}
+
+fn page(command: &clap::Command) -> Result<Vec<u8>> {
+    let title = title(command);
     let is_root = title == "oai";
     let renamed = command
         .clone()
@@ -70,14 +75,16 @@ fn page(root: &clap::Command, command: &clap::Command) -> Result<Vec<u8>> {
 
 const FILES: &[(&str, &str)] = &[
     ("$XDG_CONFIG_HOME/oai/config.toml", "settings; usually ~/.config/oai/config.toml"),
-    ("$XDG_DATA_HOME/oai/chat_history", "what was typed in chats"),
+    ("$XDG_CONFIG_HOME/oai/themes/NAME.toml", "themes of your own"),
+    ("$XDG_DATA_HOME/oai/sessions.sqlite", "conversations; `oai history` lists them"),
+    ("$XDG_DATA_HOME/oai/chat_history", "what was typed in chats that go line by line"),
     ("$HF_HOME/hub", "models, in the cache of Hugging Face's tools; usually ~/.cache/huggingface/hub"),
     ("$HF_HOME/token", "the access token that Hugging Face's tools store"),
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     (
-        "OAI_MODEL, OAI_THEME, OAI_TEMPERATURE, OAI_TOP_K, OAI_TOP_P, OAI_MIN_P, OAI_REPEAT_PENALTY, OAI_PRESENCE_PENALTY, OAI_FREQUENCY_PENALTY, OAI_SEED, OAI_MAX_TOKENS, OAI_CONTEXT, OAI_THREADS, OAI_KV_TYPE",
+        "OAI_MODEL, OAI_THEME, OAI_COLOR, OAI_MOUSE, OAI_MONITOR, OAI_VI, OAI_TEMPERATURE, OAI_TOP_K, OAI_TOP_P, OAI_MIN_P, OAI_REPEAT_PENALTY, OAI_PRESENCE_PENALTY, OAI_FREQUENCY_PENALTY, OAI_SEED, OAI_MAX_TOKENS, OAI_CONTEXT, OAI_THREADS, OAI_KV_TYPE",
         "override the configuration file",
     ),
     ("OAI_CONFIG", "another configuration file"),
@@ -86,6 +93,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("HF_ENDPOINT", "another hub"),
     ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "proxies for pulling"),
     ("NO_COLOR", "no colour"),
+    ("VISUAL, EDITOR", "the editor that Ctrl-X opens in a chat; vi without them"),
 ];
 
 fn sections() -> String {

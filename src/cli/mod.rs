@@ -13,6 +13,7 @@ mod embed;
 mod exit;
 mod fit;
 mod generation;
+mod history;
 mod import;
 mod interrupt;
 mod list;
@@ -22,6 +23,7 @@ mod man;
 mod model;
 mod output;
 mod perplexity;
+mod preset;
 mod process;
 mod provenance;
 mod prune;
@@ -32,8 +34,10 @@ mod search;
 mod show;
 mod speculation;
 mod text;
+mod theme;
 mod thinking;
 mod tokenize;
+mod top;
 mod tune;
 mod verify;
 
@@ -79,11 +83,13 @@ enum Command {
     Logout(login::Logout),
     Ask(ask::Args),
     Chat(chat::Args),
+    History(history::Args),
     Tokenize(tokenize::Args),
     Embed(embed::Args),
     Perplexity(perplexity::Args),
     Bench(bench::Args),
     Fit(fit::Args),
+    Top(top::Args),
     Doctor(doctor::Args),
     Tune(tune::Args),
     Config(config::Args),
@@ -150,11 +156,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Logout(_) => login::logout(&settings),
         Command::Ask(args) => ask::run(&args, &settings),
         Command::Chat(args) => chat::run(&args, settings),
+        Command::History(args) => history::run(&args, &settings),
         Command::Tokenize(args) => tokenize::run(&args, &settings),
         Command::Embed(args) => embed::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Bench(args) => bench::run(&args, &settings),
         Command::Fit(args) => fit::run(&args, &settings),
+        Command::Top(args) => top::run(&args, &settings),
         Command::Doctor(args) => doctor::run(&args, &settings),
         Command::Tune(args) => tune::run(&args),
         Command::Config(args) => config::run(&args, &settings),

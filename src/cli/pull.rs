@@ -1,5 +1,6 @@
 //! `oai pull`: a model from the hub.
 
+mod announced;
 mod progress;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use crate::config::Settings;
 use crate::hub::lock_file::{self, Locked};
 use crate::hub::provenance::{self, Record};
 use crate::hub::{self, LocalModel, ModelRef, Plan, Repository, Store};
+use announced::Announced;
 use progress::Progress;
 
 /// Download a model from the Hugging Face hub
@@ -106,7 +108,11 @@ fn carry_out(typed: &str, plan: &Plan, progress: &Progress, args: &Args, setting
         return if args.json { Ok(()) } else { table(plan) };
     }
     progress.plan(plan);
-    let fetched_bytes = plan.fetch(&hub, args.force, &mut |event| progress.event(&event))?;
+    let mut announced = Announced::new(typed, plan, &settings.paths.runtime_dir);
+    let fetched_bytes = plan.fetch(&hub, args.force, &mut |event| {
+        announced.event(&event);
+        progress.event(&event);
+    })?;
     progress.finish();
     let record = Record {
         repo: plan.repo.clone(),
