@@ -2,13 +2,8 @@
 
 mod common;
 
-use std::io::{Read, Write};
-use std::num::NonZero;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
-
+use common::terminal::{Setup, Terminal};
 use common::{Home, assert_error, finish};
-use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
 #[test]
 fn commands_work_in_a_pipe() {
@@ -66,81 +61,40 @@ fn a_saved_conversation_that_is_none_is_an_error() {
     assert_error(home.run(&["chat", "--load", file.to_str().unwrap()]), 7, &["bad.json"]);
 }
 
-const ROWS: NonZero<u16> = NonZero::new(30).unwrap();
-const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
-
-struct Terminal {
-    child: Box<dyn Child + Send + Sync>,
-    writer: Box<dyn Write + Send>,
-    bytes: Receiver<Vec<u8>>,
-    screen: vt100::Parser,
+/// A chat line by line, on a terminal.
+fn plain_chat(home: &Home) -> Terminal {
+    let setup = Setup { columns: 100, rows: 30, environment: &[] };
+    let mut terminal = Terminal::start_with(home, &["chat", "--plain", "guide"], &setup);
+    wait_for_prompt(&mut terminal, "Ctrl-D leaves");
+    terminal
 }
 
-impl Terminal {
-    fn start(home: &Home, args: &[&str]) -> Terminal {
-        let size = PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(assert_cmd::cargo::cargo_bin("oai"));
-        command.args(args);
-        command.env_clear();
-        command.env("HOME", home.path());
-        command.env("TERM", "xterm");
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let writer = pair.master.take_writer().unwrap();
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let (sender, bytes) = channel();
-        std::thread::spawn(move || {
-            let _keep = pair.master;
-            let mut buffer = [0; 4096];
-            while let Ok(n) = reader.read(&mut buffer) {
-                if n == 0 || sender.send(buffer[..n].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Terminal { child, writer, bytes, screen: vt100::Parser::new(ROWS, COLUMNS, 1000) }
-    }
-
-    fn send(&mut self, text: &str) {
-        self.writer.write_all(text.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
-    }
-
-    /// Waits until the screen shows `text` and, below it, an empty prompt.
-    #[track_caller]
-    fn wait_for(&mut self, text: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
-        loop {
-            let shown = self.screen.screen().contents();
-            if shown.contains(text) && shown.trim_end().ends_with("\n>") {
-                return;
-            }
-            match self.bytes.recv_timeout(Duration::from_millis(200)) {
-                Ok(bytes) => self.screen.process(&bytes),
-                Err(_) => assert!(Instant::now() < end, "no {text:?} on:\n{shown}"),
-            }
-        }
-    }
+/// Waits until the screen shows `text` and, below it, an empty prompt.
+#[track_caller]
+fn wait_for_prompt(terminal: &mut Terminal, text: &str) {
+    terminal.wait_until(text, |screen| {
+        let shown = screen.contents();
+        shown.contains(text) && shown.trim_end().ends_with("\n>")
+    });
 }
 
 #[test]
 fn a_person_talks_interrupts_and_leaves() {
     let home = Home::new();
-    let mut terminal = Terminal::start(&home, &["chat", "guide"]);
-    terminal.wait_for("Ctrl-D leaves");
+    let mut terminal = plain_chat(&home);
     terminal.send("how do I pull a model\r");
-    terminal.wait_for("`oai pull NAME`");
+    wait_for_prompt(&mut terminal, "`oai pull NAME`");
     terminal.send("/help\r");
-    terminal.wait_for("/undo           take back");
+    wait_for_prompt(&mut terminal, "/undo           take back");
     // Ctrl-C at the prompt clears the line and does not leave.
     terminal.send("half a question\x03");
-    terminal.wait_for("half a question");
+    wait_for_prompt(&mut terminal, "half a question");
     terminal.send("how do I list my models\r");
-    terminal.wait_for("(or `oai ls`)");
+    wait_for_prompt(&mut terminal, "(or `oai ls`)");
     terminal.send("\x04");
-    let status = terminal.child.wait().unwrap();
-    assert!(status.success());
+    assert_eq!(terminal.end(), 0);
+    let (code, listed, _) = home.run(&["history"]);
+    assert!(code == 0 && listed.contains("how do I pull a model"), "{listed}");
     let history = std::fs::read_to_string(home.path().join(".local/share/oai/chat_history")).unwrap();
     assert!(history.contains("how do I list my models") && !history.contains("half"), "{history}");
 }
@@ -148,14 +102,13 @@ fn a_person_talks_interrupts_and_leaves() {
 #[test]
 fn what_is_typed_ahead_is_not_lost_and_a_begun_text_can_be_dropped() {
     let home = Home::new();
-    let mut terminal = Terminal::start(&home, &["chat", "guide"]);
-    terminal.wait_for("Ctrl-D leaves");
+    let mut terminal = plain_chat(&home);
     terminal.send("/system first\r/system\r/system second\\\rline\r/system\r");
-    terminal.wait_for("second\nline");
-    let shown = terminal.screen.screen().contents();
+    wait_for_prompt(&mut terminal, "second\nline");
+    let shown = terminal.text();
     assert!(shown.contains("> /system\nfirst\n"), "{shown}");
     terminal.send("\"\"\"\rnever mind\r\x03");
-    terminal.wait_for("never mind");
+    wait_for_prompt(&mut terminal, "never mind");
     terminal.send("/undo\r");
-    terminal.wait_for("nothing to take back");
+    wait_for_prompt(&mut terminal, "nothing to take back");
 }

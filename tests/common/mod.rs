@@ -6,6 +6,7 @@ pub mod hub;
 pub mod parrot;
 pub mod proxy;
 pub mod reference;
+pub mod terminal;
 
 use std::path::Path;
 

@@ -8,6 +8,11 @@ use oai::weights::{GgufWriter, Metadata, TensorType, Value};
 /// that follows it looks that way. A piece of `script` between `‹` and `›` is a control token, and no piece may come
 /// twice; the script begins after `start`, the last token of the rendered prompt, and ends with `<|end|>`.
 pub fn write(path: &Path, template: &str, start: &str, script: &[&str]) {
+    write_sized(path, template, start, script, 32);
+}
+
+/// A parrot with so wide a feed-forward layer: it changes nothing but takes its time.
+pub fn write_sized(path: &Path, template: &str, start: &str, script: &[&str], feed_forward: usize) {
     let control = |piece: &str| piece.strip_prefix('‹').and_then(|p| p.strip_suffix('›')).map(str::to_owned);
     let mut tokens: Vec<(String, i32)> = vec![("<unk>".to_owned(), 2)];
     tokens.extend((0..=255u8).map(|byte| (format!("<0x{byte:02X}>"), 6)));
@@ -46,7 +51,7 @@ pub fn write(path: &Path, template: &str, start: &str, script: &[&str]) {
         ("llama.context_length", number(4096)),
         ("llama.embedding_length", number(hidden)),
         ("llama.block_count", number(1)),
-        ("llama.feed_forward_length", number(32)),
+        ("llama.feed_forward_length", number(feed_forward)),
         ("llama.attention.head_count", number(1)),
         ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
         ("llama.rope.dimension_count", number(hidden)),
@@ -80,9 +85,9 @@ pub fn write(path: &Path, template: &str, start: &str, script: &[&str]) {
         ("attn_k", hidden, hidden),
         ("attn_v", hidden, hidden),
         ("attn_output", hidden, hidden),
-        ("ffn_gate", 32, hidden),
-        ("ffn_up", 32, hidden),
-        ("ffn_down", hidden, 32),
+        ("ffn_gate", feed_forward, hidden),
+        ("ffn_up", feed_forward, hidden),
+        ("ffn_down", hidden, feed_forward),
     ] {
         writer.tensor(&format!("blk.0.{name}.weight"), &[rows, columns], TensorType::F32, matrix(rows, columns, &[]));
     }
