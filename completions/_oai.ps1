@@ -41,11 +41,13 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Delete the stored access token of the hub')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a question and print the answer')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Talk with a model')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List, search, export and delete saved conversations')
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
             [CompletionResult]::new('fit', 'fit', [CompletionResultType]::ParameterValue, 'Show which models fit this machine, and how fast each would be')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch the machine and every oai that runs on it')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check this installation, and show what a bug report needs')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
@@ -233,7 +235,11 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;chat' {
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'The system message')
             [CompletionResult]::new('--system', '--system', [CompletionResultType]::ParameterName, 'The system message')
-            [CompletionResult]::new('--load', '--load', [CompletionResultType]::ParameterName, 'Begin with a conversation that /save wrote')
+            [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Go on with this conversation: its number or name, as `oai history` lists them')
+            [CompletionResult]::new('--load', '--load', [CompletionResultType]::ParameterName, 'Begin with a conversation that /save or /export wrote')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Send a text file with the first question (repeatable)')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Send a text file with the first question (repeatable)')
+            [CompletionResult]::new('--theme', '--theme', [CompletionResultType]::ParameterName, 'The colours: a theme of `themes/` or of your own')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Randomness: 0 is greedy, always the likeliest token')
             [CompletionResult]::new('--temperature', '--temperature', [CompletionResultType]::ParameterName, 'Randomness: 0 is greedy, always the likeliest token')
             [CompletionResult]::new('--top-k', '--top-k', [CompletionResultType]::ParameterName, 'Draw from the K likeliest tokens only; 0 is all')
@@ -253,13 +259,145 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--reasoning-effort', '--reasoning-effort', [CompletionResultType]::ParameterName, 'How long a model thinks that lets itself be told: low, medium or high')
             [CompletionResult]::new('--speculate', '--speculate', [CompletionResultType]::ParameterName, 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]')
             [CompletionResult]::new('--draft', '--draft', [CompletionResultType]::ParameterName, 'A smaller model with the same vocabulary that guesses')
-            [CompletionResult]::new('--plain', '--plain', [CompletionResultType]::ParameterName, 'Line by line, for simple terminals (there is no other way yet)')
-            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times after each answer')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Go on with the last conversation')
+            [CompletionResult]::new('--continue', '--continue', [CompletionResultType]::ParameterName, 'Go on with the last conversation')
+            [CompletionResult]::new('--plain', '--plain', [CompletionResultType]::ParameterName, 'Line by line, for simple terminals')
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print speeds and times after each answer (line by line)')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history' {
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Only conversations with this tag')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'At most N, the newest')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('search', 'search', [CompletionResultType]::ParameterValue, 'Search all conversations for words')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a conversation as Markdown')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write a conversation to a file')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add a conversation from a file')
+            [CompletionResult]::new('rename', 'rename', [CompletionResultType]::ParameterValue, 'Name a conversation')
+            [CompletionResult]::new('tag', 'tag', [CompletionResultType]::ParameterValue, 'Add tags to a conversation')
+            [CompletionResult]::new('untag', 'untag', [CompletionResultType]::ParameterValue, 'Take tags off a conversation')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Delete conversations')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'oai;history;search' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'At most N messages, the best')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;show' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON, which oai history import reads')
+            [CompletionResult]::new('--html', '--html', [CompletionResultType]::ParameterName, 'Print an HTML page')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;export' {
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a file that is there')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;import' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;rename' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;tag' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;untag' {
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;rm' {
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'oai;history;help' {
+            [CompletionResult]::new('search', 'search', [CompletionResultType]::ParameterValue, 'Search all conversations for words')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a conversation as Markdown')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write a conversation to a file')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add a conversation from a file')
+            [CompletionResult]::new('rename', 'rename', [CompletionResultType]::ParameterValue, 'Name a conversation')
+            [CompletionResult]::new('tag', 'tag', [CompletionResultType]::ParameterValue, 'Add tags to a conversation')
+            [CompletionResult]::new('untag', 'untag', [CompletionResultType]::ParameterValue, 'Take tags off a conversation')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Delete conversations')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'oai;history;help;search' {
+            break
+        }
+        'oai;history;help;show' {
+            break
+        }
+        'oai;history;help;export' {
+            break
+        }
+        'oai;history;help;import' {
+            break
+        }
+        'oai;history;help;rename' {
+            break
+        }
+        'oai;history;help;tag' {
+            break
+        }
+        'oai;history;help;untag' {
+            break
+        }
+        'oai;history;help;rm' {
+            break
+        }
+        'oai;history;help;help' {
             break
         }
         'oai;tokenize' {
@@ -349,6 +487,16 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'oai;top' {
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Print one table and end')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object and end')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'oai;doctor' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
@@ -420,11 +568,13 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Delete the stored access token of the hub')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a question and print the answer')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Talk with a model')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List, search, export and delete saved conversations')
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
             [CompletionResult]::new('fit', 'fit', [CompletionResultType]::ParameterValue, 'Show which models fit this machine, and how fast each would be')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch the machine and every oai that runs on it')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check this installation, and show what a bug report needs')
             [CompletionResult]::new('tune', 'tune', [CompletionResultType]::ParameterValue, 'Train a small model from a corpus of questions and answers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the effective settings and where each came from')
@@ -475,6 +625,41 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;help;chat' {
             break
         }
+        'oai;help;history' {
+            [CompletionResult]::new('search', 'search', [CompletionResultType]::ParameterValue, 'Search all conversations for words')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a conversation as Markdown')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write a conversation to a file')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add a conversation from a file')
+            [CompletionResult]::new('rename', 'rename', [CompletionResultType]::ParameterValue, 'Name a conversation')
+            [CompletionResult]::new('tag', 'tag', [CompletionResultType]::ParameterValue, 'Add tags to a conversation')
+            [CompletionResult]::new('untag', 'untag', [CompletionResultType]::ParameterValue, 'Take tags off a conversation')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Delete conversations')
+            break
+        }
+        'oai;help;history;search' {
+            break
+        }
+        'oai;help;history;show' {
+            break
+        }
+        'oai;help;history;export' {
+            break
+        }
+        'oai;help;history;import' {
+            break
+        }
+        'oai;help;history;rename' {
+            break
+        }
+        'oai;help;history;tag' {
+            break
+        }
+        'oai;help;history;untag' {
+            break
+        }
+        'oai;help;history;rm' {
+            break
+        }
         'oai;help;tokenize' {
             break
         }
@@ -488,6 +673,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;help;fit' {
+            break
+        }
+        'oai;help;top' {
             break
         }
         'oai;help;doctor' {

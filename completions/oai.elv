@@ -38,11 +38,13 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand logout 'Delete the stored access token of the hub'
             cand ask 'Ask a question and print the answer'
             cand chat 'Talk with a model'
+            cand history 'List, search, export and delete saved conversations'
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
             cand perplexity 'Measure how well a model foresees a text'
             cand bench 'Measure how fast a model is'
             cand fit 'Show which models fit this machine, and how fast each would be'
+            cand top 'Watch the machine and every oai that runs on it'
             cand doctor 'Check this installation, and show what a bug report needs'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
@@ -215,7 +217,11 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;chat'= {
             cand -s 'The system message'
             cand --system 'The system message'
-            cand --load 'Begin with a conversation that /save wrote'
+            cand --resume 'Go on with this conversation: its number or name, as `oai history` lists them'
+            cand --load 'Begin with a conversation that /save or /export wrote'
+            cand -f 'Send a text file with the first question (repeatable)'
+            cand --file 'Send a text file with the first question (repeatable)'
+            cand --theme 'The colours: a theme of `themes/` or of your own'
             cand -t 'Randomness: 0 is greedy, always the likeliest token'
             cand --temperature 'Randomness: 0 is greedy, always the likeliest token'
             cand --top-k 'Draw from the K likeliest tokens only; 0 is all'
@@ -235,13 +241,126 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --reasoning-effort 'How long a model thinks that lets itself be told: low, medium or high'
             cand --speculate 'Guess tokens ahead and check several at once: auto, where the text repeats itself and it pays, or off; greedy text is the same [default: auto]'
             cand --draft 'A smaller model with the same vocabulary that guesses'
-            cand --plain 'Line by line, for simple terminals (there is no other way yet)'
-            cand --stats 'Print speeds and times after each answer'
+            cand -c 'Go on with the last conversation'
+            cand --continue 'Go on with the last conversation'
+            cand --plain 'Line by line, for simple terminals'
+            cand --stats 'Print speeds and times after each answer (line by line)'
             cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
+        }
+        &'oai;history'= {
+            cand --tag 'Only conversations with this tag'
+            cand -n 'At most N, the newest'
+            cand --json 'Print a JSON array'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand search 'Search all conversations for words'
+            cand show 'Print a conversation as Markdown'
+            cand export 'Write a conversation to a file'
+            cand import 'Add a conversation from a file'
+            cand rename 'Name a conversation'
+            cand tag 'Add tags to a conversation'
+            cand untag 'Take tags off a conversation'
+            cand rm 'Delete conversations'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'oai;history;search'= {
+            cand -n 'At most N messages, the best'
+            cand --json 'Print a JSON array'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;show'= {
+            cand --json 'Print JSON, which oai history import reads'
+            cand --html 'Print an HTML page'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;export'= {
+            cand --force 'Replace a file that is there'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;import'= {
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;rename'= {
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;tag'= {
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;untag'= {
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;rm'= {
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'oai;history;help'= {
+            cand search 'Search all conversations for words'
+            cand show 'Print a conversation as Markdown'
+            cand export 'Write a conversation to a file'
+            cand import 'Add a conversation from a file'
+            cand rename 'Name a conversation'
+            cand tag 'Add tags to a conversation'
+            cand untag 'Take tags off a conversation'
+            cand rm 'Delete conversations'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'oai;history;help;search'= {
+        }
+        &'oai;history;help;show'= {
+        }
+        &'oai;history;help;export'= {
+        }
+        &'oai;history;help;import'= {
+        }
+        &'oai;history;help;rename'= {
+        }
+        &'oai;history;help;tag'= {
+        }
+        &'oai;history;help;untag'= {
+        }
+        &'oai;history;help;rm'= {
+        }
+        &'oai;history;help;help'= {
         }
         &'oai;tokenize'= {
             cand -m 'The model: an alias, org/repo[:TAG], a path, or guide'
@@ -325,6 +444,15 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'oai;top'= {
+            cand --once 'Print one table and end'
+            cand --json 'Print one JSON object and end'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'oai;doctor'= {
             cand --json 'Print a JSON object'
             cand --offline 'Open no connection to anywhere'
@@ -391,11 +519,13 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand logout 'Delete the stored access token of the hub'
             cand ask 'Ask a question and print the answer'
             cand chat 'Talk with a model'
+            cand history 'List, search, export and delete saved conversations'
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
             cand perplexity 'Measure how well a model foresees a text'
             cand bench 'Measure how fast a model is'
             cand fit 'Show which models fit this machine, and how fast each would be'
+            cand top 'Watch the machine and every oai that runs on it'
             cand doctor 'Check this installation, and show what a bug report needs'
             cand tune 'Train a small model from a corpus of questions and answers'
             cand config 'Show the effective settings and where each came from'
@@ -431,6 +561,32 @@ set edit:completion:arg-completer[oai] = {|@words|
         }
         &'oai;help;chat'= {
         }
+        &'oai;help;history'= {
+            cand search 'Search all conversations for words'
+            cand show 'Print a conversation as Markdown'
+            cand export 'Write a conversation to a file'
+            cand import 'Add a conversation from a file'
+            cand rename 'Name a conversation'
+            cand tag 'Add tags to a conversation'
+            cand untag 'Take tags off a conversation'
+            cand rm 'Delete conversations'
+        }
+        &'oai;help;history;search'= {
+        }
+        &'oai;help;history;show'= {
+        }
+        &'oai;help;history;export'= {
+        }
+        &'oai;help;history;import'= {
+        }
+        &'oai;help;history;rename'= {
+        }
+        &'oai;help;history;tag'= {
+        }
+        &'oai;help;history;untag'= {
+        }
+        &'oai;help;history;rm'= {
+        }
         &'oai;help;tokenize'= {
         }
         &'oai;help;embed'= {
@@ -440,6 +596,8 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;help;bench'= {
         }
         &'oai;help;fit'= {
+        }
+        &'oai;help;top'= {
         }
         &'oai;help;doctor'= {
         }
