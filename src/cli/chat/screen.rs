@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often the machine is looked at, while an answer comes and otherwise.
 const SAMPLE_BUSY: Duration = Duration::from_secs(1);
 const SAMPLE_IDLE: Duration = Duration::from_secs(5);
+/// After so long without a key or an answer nobody is looking: an idle chat writes nothing.
+const LOOKED_AT: Duration = Duration::from_secs(30);
 /// Events that are taken in before the screen is drawn again.
 const AT_ONCE: usize = 2_000;
 /// SIGHUP: the connection is gone.
@@ -60,7 +62,7 @@ pub fn run(args: &Args, settings: Settings, start: Start) -> Result<()> {
     host.load(loading);
     let pace = sample(sender)?;
     let announcement = Announcement::new(&settings.paths.runtime_dir, "chat");
-    let mut chat = Chat { state, host, pace, announcement, sampled: None };
+    let mut chat = Chat { state, host, pace, announcement, sampled: None, active: Instant::now() };
     let ended = chat.run(&mut terminal, &receiver);
     if ended.is_err() {
         // A connection that is gone is noticed first where something is written.
@@ -131,6 +133,8 @@ struct Chat {
     announcement: Announcement,
     /// How often the machine is looked at.
     sampled: Option<Duration>,
+    /// When the last key or part of an answer came.
+    active: Instant,
 }
 
 impl Chat {
@@ -173,6 +177,9 @@ impl Chat {
     }
 
     fn take(&mut self, happening: Happening, terminal: &mut Terminal) -> Result<Option<End>> {
+        if matches!(happening, Happening::Terminal(_) | Happening::Chat(Event::Answer { .. })) {
+            self.active = Instant::now();
+        }
         let event = match happening {
             Happening::Chat(event) => event,
             Happening::Idle(ticket) => {
@@ -255,11 +262,12 @@ impl Chat {
         Ok(None)
     }
 
-    /// The machine is looked at only while that is shown.
+    /// The machine is looked at only while that is shown, and somebody may be there to see it.
     fn watch(&mut self) {
         let wanted = match (self.state.show_monitor, self.state.is_busy()) {
             (false, _) => None,
             (true, true) => Some(SAMPLE_BUSY),
+            (true, false) if self.active.elapsed() > LOOKED_AT => None,
             (true, false) => Some(SAMPLE_IDLE),
         };
         if wanted != self.sampled {
