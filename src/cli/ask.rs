@@ -9,7 +9,7 @@ use super::exit::{Input, Interrupted, Usage};
 use super::preset::{self, Chosen};
 use super::{generation, interrupt, model, output, sampling, speculation, text, thinking};
 use crate::config::Settings;
-use crate::engine::{Finish, Message, Prompt, Request, Role, TemplateOptions};
+use crate::engine::{Finish, Message, Prompt, Role, TemplateOptions};
 use crate::session::fenced;
 
 /// Ask a question and print the answer
@@ -78,14 +78,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
             args.system.as_ref().or(chosen.system.as_ref()).into_iter().map(|text| Message::new(Role::System, text));
         Prompt::Messages(system.chain([Message::new(Role::User, text)]).collect())
     };
-    let request = Request {
-        prompt,
-        template: TemplateOptions { tools, documents, ..thinking::options(settings) },
-        sampling: sampling::sampling(settings, loaded.is_guide()),
-        stop: args.sampling.stop.clone(),
-        max_tokens: settings.count("max_tokens").map(|n| n as usize),
-        logprobs: args.logprobs.map(usize::from),
-    };
+    let mut request = generation::request(prompt, settings, loaded.is_guide(), &args.sampling.stop);
+    request.template = TemplateOptions { tools, documents, ..request.template };
+    request.logprobs = args.logprobs.map(usize::from);
     let answer = generation::run(&loaded.engine, request, (!args.json).then_some(settings))?;
     if args.json {
         let mut object = json!({

@@ -93,7 +93,8 @@ pub fn run(args: &Args, mut settings: Settings) -> Result<()> {
     for path in preset_files.iter().chain(&args.file) {
         attachments.push((path.display().to_string(), text::of_file(path)?));
     }
-    let on_screen = !args.plain && output::stdout_is_terminal() && has_screen(&settings);
+    let can_draw = output::abilities(&settings).refusal.is_none();
+    let on_screen = !args.plain && output::stdout_is_terminal() && can_draw;
     if on_screen && !output::stdin_is_terminal() {
         let piped = text::of_stdin()?;
         let piped = text::without_last_break(&piped);
@@ -124,12 +125,6 @@ fn begin(args: &Args, settings: &Settings, now_ms: i64) -> Result<Session> {
         },
     };
     load(&store, id)
-}
-
-/// Whether the terminal can do more than print.
-fn has_screen(settings: &Settings) -> bool {
-    let text = |name: &str| settings.surrounding(&[name]).map(|(_, value)| value.to_owned());
-    terminal::abilities(&text).refusal.is_none()
 }
 
 fn store_path(settings: &Settings) -> PathBuf {

@@ -5,9 +5,9 @@ use std::io::{IsTerminal, StdoutLock, Write};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{interrupt, output, thinking};
+use super::{interrupt, output, sampling, thinking};
 use crate::config::Settings;
-use crate::engine::{Engine, Event, Finish, Request, Timings, TokenLogprob, ToolCall, Usage};
+use crate::engine::{Engine, Event, Finish, Prompt, Request, Timings, TokenLogprob, ToolCall, Usage};
 
 /// A finished answer.
 #[derive(Debug)]
@@ -28,6 +28,18 @@ pub struct Answer {
 pub struct GeneratedToken {
     pub id: u32,
     pub logprobs: Vec<TokenLogprob>,
+}
+
+/// What `prompt` is asked with: all that the settings say, and the texts that end an answer.
+pub fn request(prompt: Prompt, settings: &Settings, is_guide: bool, stop: &[String]) -> Request {
+    Request {
+        prompt,
+        template: thinking::options(settings),
+        sampling: sampling::sampling(settings, is_guide),
+        stop: stop.to_vec(),
+        max_tokens: settings.count("max_tokens").map(|n| n as usize),
+        logprobs: None,
+    }
 }
 
 /// Runs a request to its end; with `shown`, its text goes to standard output as it comes, and what the model thinks

@@ -2,8 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::config::Settings;
 use crate::neutralize::commands_terminals;
 pub use crate::neutralize::neutralize;
+use crate::tui::terminal::{self, Options};
 pub use crate::units::{bytes, count};
 
 /// JSON on one line; what JSON itself lets through of control characters is escaped.
@@ -28,6 +30,11 @@ pub fn line(text: &str) -> anyhow::Result<()> {
 /// Prints a note to standard error.
 pub fn note(text: &str) {
     eprintln!("{}", neutralize(text));
+}
+
+/// What the terminal may be asked for, as the surroundings tell.
+pub fn abilities(settings: &Settings) -> Options {
+    terminal::abilities(&|name| settings.surrounding(&[name]).map(|(_, value)| value.to_owned()))
 }
 
 pub fn stdin_is_terminal() -> bool {

@@ -4,7 +4,6 @@ mod state;
 mod table;
 mod view;
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -48,9 +47,8 @@ const SHORT_INTERVAL: Duration = Duration::from_millis(250);
 
 pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let folder = &settings.paths.runtime_dir;
-    let text = |name: &str| settings.surrounding(&[name]).map(|(_, value)| value.to_owned());
-    let options = terminal::abilities(&text);
-    if !args.json && !args.once && std::io::stdout().is_terminal() && options.refusal.is_none() {
+    let options = output::abilities(settings);
+    if !args.json && !args.once && output::stdout_is_terminal() && options.refusal.is_none() {
         return match watch(folder, &theme::load(settings)?, Options { mouse: false, ..options })? {
             None => Ok(()),
             Some(signal) => std::process::exit(128 + signal),

@@ -2,7 +2,7 @@
 //! processor that it is part of.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -86,33 +86,45 @@ fn apple() -> Option<Gpu> {
 
 /// The cards of AMD and Intel (<https://docs.kernel.org/gpu/amdgpu/driver-misc.html>).
 fn of_linux(folder: &Path) -> Vec<Gpu> {
+    cards(folder).into_iter().map(|(card, name)| of_card(&card.join("device"), name)).collect()
+}
+
+/// The cards of AMD and Intel below `folder`, with their names: `card0`, `card1`, ... without their connectors
+/// (`card0-DP-1`). NVIDIA's own library knows more of its cards; other makers' drivers tell nothing.
+pub(super) fn cards(folder: &Path) -> Vec<(PathBuf, String)> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let is_card = |name: &str| name.strip_prefix("card").is_some_and(|n| n.parse::<u32>().is_ok());
     let mut cards: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     cards.retain(|path| path.file_name().is_some_and(|name| is_card(&name.to_string_lossy())));
     cards.sort();
-    cards.iter().filter_map(|card| of_card(&card.join("device"))).collect()
+    cards.into_iter().filter_map(|card| name(&card.join("device")).map(|name| (card, name))).collect()
 }
 
-fn of_card(device: &Path) -> Option<Gpu> {
-    let text = |file: &str| fs::read_to_string(device.join(file)).ok().map(|text| text.trim().to_owned());
-    let number = |file: &str| text(file)?.parse::<u64>().ok();
-    // NVIDIA's own library knows more, of its own driver.
-    let vendor = match text("vendor")?.as_str() {
+fn name(device: &Path) -> Option<String> {
+    let vendor = match text(device, "vendor")?.as_str() {
         "0x1002" => "AMD",
         "0x8086" => "Intel",
         _ => return None,
     };
-    let driver = text("uevent").and_then(|t| t.lines().find_map(|l| l.strip_prefix("DRIVER=").map(str::to_owned)));
-    let unnamed = || format!("{vendor} {}", text("device").unwrap_or_else(|| "GPU".to_owned()));
+    let unnamed = || format!("{vendor} {}", text(device, "device").unwrap_or_else(|| "GPU".to_owned()));
+    Some(text(device, "product_name").filter(|name| !name.is_empty()).unwrap_or_else(unnamed))
+}
+
+fn text(device: &Path, file: &str) -> Option<String> {
+    fs::read_to_string(device.join(file)).ok().map(|text| text.trim().to_owned())
+}
+
+fn of_card(device: &Path, name: String) -> Gpu {
+    let number = |file: &str| text(device, file)?.parse::<u64>().ok();
+    let uevent = text(device, "uevent");
     let memory_bytes = number("mem_info_vram_total");
-    Some(Gpu {
-        name: text("product_name").filter(|name| !name.is_empty()).unwrap_or_else(unnamed),
-        driver,
+    Gpu {
+        name,
+        driver: uevent.and_then(|t| t.lines().find_map(|l| l.strip_prefix("DRIVER=").map(str::to_owned))),
         memory_bytes,
         free_bytes: memory_bytes.zip(number("mem_info_vram_used")).map(|(total, used)| total.saturating_sub(used)),
         unified: memory_bytes.is_none(),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::gpu;
+
 /// One look at a graphics card; what its driver does not tell is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GpuSample {
@@ -115,31 +117,16 @@ struct Counters {
 /// (<https://docs.kernel.org/gpu/xe/xe_gt_freq.html>, `gtidle`), then `i915`.
 const IDLE_FILES: [&str; 2] = ["device/tile0/gt0/gtidle/idle_residency_ms", "gt/gt0/rc6_residency_ms"];
 
-/// The cards below `folder`: `card0`, `card1`, ... without their connectors (`card0-DP-1`).
 fn cards(folder: &Path) -> Vec<Card> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let is_card = |name: &str| name.strip_prefix("card").is_some_and(|n| n.parse::<u32>().is_ok());
-    let mut found: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    found.retain(|path| path.file_name().is_some_and(|name| is_card(&name.to_string_lossy())));
-    found.sort();
-    found.iter().filter_map(|path| card(path)).collect()
+    gpu::cards(folder).into_iter().map(|(path, name)| card(&path, name)).collect()
 }
 
-/// `None` of NVIDIA's, whose library tells more, and of makers whose drivers tell nothing.
-fn card(path: &Path) -> Option<Card> {
+fn card(path: &Path, name: String) -> Card {
     let device = path.join("device");
-    let text = |file: &str| fs::read_to_string(device.join(file)).ok().map(|text| text.trim().to_owned());
-    let vendor = match text("vendor")?.as_str() {
-        "0x1002" => "AMD",
-        "0x8086" => "Intel",
-        _ => return None,
-    };
-    let unnamed = || format!("{vendor} {}", text("device").unwrap_or_else(|| "GPU".to_owned()));
-    let name = text("product_name").filter(|name| !name.is_empty()).unwrap_or_else(unnamed);
     let sensors = fs::read_dir(device.join("hwmon")).ok();
     let sensors = sensors.and_then(|found| found.flatten().map(|entry| entry.path()).min());
     let idle_file = IDLE_FILES.iter().map(|file| path.join(file)).find(|file| file.exists());
-    Some(Card { name, device, sensors, idle_file, before: None })
+    Card { name, device, sensors, idle_file, before: None }
 }
 
 impl Card {

@@ -152,6 +152,11 @@ impl Session {
         id
     }
 
+    /// The settings that are the conversation's own, by their keys.
+    pub fn own_settings(&self) -> serde_json::Map<String, serde_json::Value> {
+        self.sampling.as_ref().and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
+    }
+
     pub fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(&id)
     }

@@ -33,10 +33,9 @@ pub enum Event {
         key: u64,
         id: i64,
     },
-    /// Another process went on with this session, or deleted it: these changes have no place any more.
+    /// Another process went on with this session, or deleted it: what was to be saved has no place any more.
     Overtaken {
         key: u64,
-        changes: Box<Changes>,
     },
     Sessions(Vec<Summary>),
     Hits {

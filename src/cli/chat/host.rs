@@ -8,9 +8,9 @@ use anyhow::{Result, anyhow};
 
 use super::sessions::{Job, Sessions};
 use super::{files, models};
-use crate::cli::{model, sampling, theme, thinking};
+use crate::cli::{generation, model, sampling, theme};
 use crate::config::{self, Origin, Settings};
-use crate::engine::{self, Canceller, Event as EngineEvent, Message, Prompt, Request, TemplateOptions};
+use crate::engine::{self, Canceller, Event as EngineEvent, Message, Prompt};
 use crate::tui::pulse::ModelFacts;
 use crate::tui::terminal::TerminalEvent;
 use crate::tui::theme::Theme;
@@ -216,15 +216,9 @@ impl Host {
         }
         let (Some(asked), Some(loaded)) = (self.next.take(), &self.loaded) else { return };
         self.busy = Some(asked.ticket);
-        let template = TemplateOptions { continue_last: asked.go_on, ..thinking::options(&self.settings) };
-        let request = Request {
-            prompt: Prompt::Messages(asked.messages),
-            template,
-            sampling: sampling::sampling(&self.settings, loaded.is_guide()),
-            stop: self.stop.clone(),
-            max_tokens: self.settings.count("max_tokens").map(|n| n as usize),
-            logprobs: None,
-        };
+        let prompt = Prompt::Messages(asked.messages);
+        let mut request = generation::request(prompt, &self.settings, loaded.is_guide(), &self.stop);
+        request.template.continue_last = asked.go_on;
         let answer = loaded.engine.generate(request);
         let (sender, ticket) = (self.sender.clone(), asked.ticket);
         std::thread::spawn(move || {

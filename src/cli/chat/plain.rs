@@ -7,9 +7,9 @@ use anyhow::Result;
 use super::command::{self, Command};
 use super::input::{Input, Line};
 use super::{Args, Start, now_ms, store_path};
-use crate::cli::{generation, interrupt, model, output, sampling, thinking};
+use crate::cli::{generation, interrupt, model, output};
 use crate::config::Settings;
-use crate::engine::{self, Finish, Message, Prompt, Request, Role};
+use crate::engine::{self, Finish, Message, Prompt, Role};
 use crate::session::{self, Attachment, Conversation, Error, NodeId, Session, Store};
 
 struct Chat {
@@ -69,14 +69,8 @@ impl Chat {
         let question = self.talk.append(Message::new(Role::User, text), now_ms());
         let attachments = std::mem::take(&mut self.attachments);
         self.talk.edit_node(question, |node| node.attachments.clone_from(&attachments));
-        let request = Request {
-            prompt: Prompt::Messages(self.talk.messages()),
-            template: thinking::options(&self.settings),
-            sampling: sampling::sampling(&self.settings, self.loaded.is_guide()),
-            stop: self.stop.clone(),
-            max_tokens: self.settings.count("max_tokens").map(|n| n as usize),
-            logprobs: None,
-        };
+        let prompt = Prompt::Messages(self.talk.messages());
+        let request = generation::request(prompt, &self.settings, self.loaded.is_guide(), &self.stop);
         match generation::run(&self.loaded.engine, request, Some(&self.settings)) {
             Ok(answer) => {
                 let reasoning_content = Some(answer.reasoning.clone()).filter(|text| !text.is_empty());

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::host::{Happening, Host};
 use super::{Args, Start, editor, now_ms};
-use crate::cli::{exit, theme};
+use crate::cli::{exit, output, theme};
 use crate::config::Settings;
 use crate::monitor::{Announcement, Sampler};
 use crate::tui::terminal::{self, Terminal, TerminalEvent};
@@ -31,16 +31,11 @@ const HANGUP: i32 = 1;
 
 pub fn run(args: &Args, settings: Settings, start: Start) -> Result<()> {
     let (sender, receiver) = channel();
-    let text = |name: &str| settings.surrounding(&[name]).map(|(_, value)| value.to_owned());
     let theme = theme::load(&settings)?;
     let mut host = Host::new(settings.clone(), args.sampling.stop.clone(), sender.clone())?;
-    let mut abilities = terminal::abilities(&text);
+    let mut abilities = output::abilities(&settings);
     abilities.mouse &= settings.is_on("mouse");
-    let own = match &start.session.sampling {
-        Some(serde_json::Value::Object(values)) => values.clone(),
-        _ => serde_json::Map::new(),
-    };
-    host.set_all(&own);
+    host.set_all(&start.session.own_settings());
     let loading = start.model.clone().or_else(|| settings.text("model").map(str::to_owned));
     let mut terminal = Terminal::enter(abilities)?;
     let tell = sender.clone();

@@ -165,7 +165,7 @@ impl<Tell: Fn(Event)> Keeper<Tell> {
             match self.store().and_then(|store| store.save(&changes)) {
                 Ok(id) => (self.tell)(Event::Saved { key, id }),
                 Err(error @ (Error::Gone { .. } | Error::ChangedElsewhere { .. })) => {
-                    (self.tell)(Event::Overtaken { key, changes });
+                    (self.tell)(Event::Overtaken { key });
                     if self.ending.load(Ordering::Relaxed) {
                         self.lost = Some(error);
                     }

@@ -97,13 +97,6 @@ impl Document {
         self.blocks.get_mut(block).map_or(&[], |laid| laid.rows(width, theme, gap))
     }
 
-    /// How many rows a block has; remembered even when the rows are forgotten.
-    pub fn block_height(&mut self, block: usize, width: u16, theme: &Theme) -> usize {
-        self.refresh();
-        let gap = self.has_gap(block);
-        self.blocks.get_mut(block).map_or(0, |laid| laid.height(width, theme, gap))
-    }
-
     /// The code blocks in order, those in lists and quotes too.
     pub fn code_blocks(&mut self) -> Vec<CodeBlock> {
         self.refresh();
@@ -322,9 +315,8 @@ mod tests {
         let wide = document.block_rows(1, 60, &theme).to_vec();
         assert_ne!(narrow, wide);
         document.forget_layout();
-        assert_eq!(document.block_height(1, 60, &theme), wide.len());
+        assert_eq!(document.block_rows(1, 60, &theme), wide);
         assert_eq!(document.block_rows(1, 20, &theme), narrow);
         assert_eq!(document.block_rows(999, 20, &theme), []);
-        assert_eq!(document.block_height(999, 20, &theme), 0);
     }
 }

@@ -13,7 +13,6 @@ pub struct Laid {
     /// Colours of the code blocks in `block`, in order.
     highlighted: Vec<Highlighted>,
     kept: Option<Kept>,
-    height: Option<Height>,
 }
 
 /// Rows, and what they were made for.
@@ -31,18 +30,9 @@ struct Kept {
     complete: bool,
 }
 
-/// A number of rows, and what it holds for.
-#[derive(Debug, Clone, Copy)]
-struct Height {
-    width: u16,
-    generation: u64,
-    gap: bool,
-    rows: usize,
-}
-
 impl Laid {
     pub fn new(block: Block) -> Laid {
-        Laid { block, highlighted: Vec::new(), kept: None, height: None }
+        Laid { block, highlighted: Vec::new(), kept: None }
     }
 
     /// The block is `block` now. Rows that stay the same stay.
@@ -62,7 +52,6 @@ impl Laid {
             kept.valid_parts = kept.valid_parts.min(same);
             kept.complete = false;
         }
-        self.height = None;
         self.block = block;
     }
 
@@ -70,7 +59,6 @@ impl Laid {
     pub fn lengthen_code(&mut self, change: impl FnOnce(&mut String)) {
         if let Block::Code(code) = &mut self.block {
             change(&mut code.text);
-            self.height = None;
             if let Some(kept) = &mut self.kept {
                 kept.complete = false;
             }
@@ -93,17 +81,7 @@ impl Laid {
         if !kept.complete {
             self.lay_out(&mut kept, theme);
         }
-        self.height = Some(Height { width, generation, gap, rows: kept.rows.len() });
         &self.kept.insert(kept).rows
-    }
-
-    /// How many rows there are. It is known even after the rows were forgotten.
-    pub fn height(&mut self, width: u16, theme: &Theme, gap: bool) -> usize {
-        let wanted = (width, theme.generation(), gap);
-        match self.height {
-            Some(height) if (height.width, height.generation, height.gap) == wanted => height.rows,
-            _ => self.rows(width, theme, gap).len(),
-        }
     }
 
     pub fn forget(&mut self) {

@@ -192,10 +192,6 @@ impl State {
         state
     }
 
-    pub fn is_too_small(&self) -> bool {
-        self.size.0 < SMALLEST.0 || self.size.1 < SMALLEST.1
-    }
-
     /// Whether [`super::Event::Tick`] changes anything: a notice ends, or the time of a running answer is shown.
     pub fn wants_ticks(&self) -> bool {
         self.notice.is_some() || self.leaving || self.answering.is_some() || self.loading.is_some()

@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(search.found.len(), 2);
         assert_eq!(search.place(&mut transcript, &theme), Some(thought));
         assert_eq!(search.lit(thought, &mut transcript, &theme), [(17..23, true)]);
-        transcript.finish(id, false);
+        transcript.finish(id);
         search.run(&mut transcript, &theme);
         assert_eq!(search.found.len(), 1);
         assert_eq!(search.place(&mut transcript, &theme), Some(body));

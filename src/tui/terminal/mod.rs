@@ -39,7 +39,7 @@ pub use abilities::{Multiplexer, Options, abilities};
 pub use event::TerminalEvent;
 pub use frame::{Frame, Link};
 pub use input::{Events, events};
-pub use modes::{on_panic, restore_now};
+pub use modes::restore_now;
 pub use screen::{Drawn, Screen};
 pub use session::Terminal;
 #[cfg(unix)]

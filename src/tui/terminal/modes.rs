@@ -2,7 +2,6 @@
 //! thread can restore it at any time.
 
 use std::io;
-use std::panic::PanicHookInfo;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -157,14 +156,6 @@ pub(super) fn give(to: Holder) {
 /// is drawn later fails.
 pub fn restore_now() {
     give(Holder::Nobody);
-}
-
-/// From now on a panic, in any thread, restores the terminal and then calls `report`.
-pub fn on_panic(report: impl Fn(&PanicHookInfo<'_>) + Send + Sync + 'static) {
-    std::panic::set_hook(Box::new(move |panic| {
-        restore_now();
-        report(panic);
-    }));
 }
 
 /// Writes `bytes()` if the terminal is ours; `None` while another program has it. Fails once it is restored for good.

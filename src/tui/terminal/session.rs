@@ -16,7 +16,7 @@ use crate::neutralize::commands_terminals;
 const LONGEST_TITLE: usize = 200;
 
 /// The terminal, taken: raw mode, the other screen, bracketed paste, perhaps the mouse. Dropping it restores everything, and
-/// so do panics (with [`super::on_panic`] or [`super::restore_now`] in the hook) and SIGTERM, SIGINT, SIGHUP and SIGQUIT.
+/// so do panics (with [`super::restore_now`] in the hook) and SIGTERM, SIGINT, SIGHUP and SIGQUIT.
 pub struct Terminal {
     options: Options,
     size: (u16, u16),

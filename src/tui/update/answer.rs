@@ -127,26 +127,26 @@ pub fn stop(state: &mut State, effects: &mut Vec<Effect>) {
     if std::mem::take(&mut state.waiting) {
         take_back(state, effects);
     }
-    if let Some(answering) = state.answering.take() {
-        effects.push(Effect::Cancel);
-        state.pulse.turn_failed();
-        close(state, answering, true, effects);
-    }
+    cancel(state, true, effects);
 }
 
 /// Stops the answer because the conversation goes out of sight: a question stays, with or without an answer.
 pub fn park(state: &mut State, effects: &mut Vec<Effect>) {
     state.waiting = false;
+    cancel(state, false, effects);
+    save(state, effects);
+}
+
+fn cancel(state: &mut State, give_back: bool, effects: &mut Vec<Effect>) {
     if let Some(answering) = state.answering.take() {
         effects.push(Effect::Cancel);
-        state.pulse.turn_failed();
-        close(state, answering, false, effects);
+        close(state, answering, give_back, effects);
     }
-    save(state, effects);
 }
 
 /// An answer ends before its end.
 fn close(state: &mut State, answering: Answering, give_back: bool, effects: &mut Vec<Effect>) {
+    state.pulse.turn_failed();
     let Answering { node, before, resumed, .. } = answering;
     let message = state.session.node(node).map(|node| &node.message);
     let bytes = message.map_or(0, |message| message.content.len());
@@ -154,7 +154,7 @@ fn close(state: &mut State, answering: Answering, give_back: bool, effects: &mut
     match resumed {
         Some(resumed) if resumed.bytes == bytes => {
             state.session.edit_node(node, |node| (node.finish, node.usage) = (resumed.finish, resumed.usage));
-            settle(state, node, false, effects);
+            settle(state, node, effects);
         }
         None if bytes == 0 && !thought => {
             state.session.delete(node);
@@ -168,7 +168,7 @@ fn close(state: &mut State, answering: Answering, give_back: bool, effects: &mut
         }
         _ => {
             state.session.edit_node(node, |node| node.finish = Some(Finish::Cancelled));
-            settle(state, node, false, effects);
+            settle(state, node, effects);
         }
     }
 }
@@ -246,11 +246,10 @@ pub fn answer(state: &mut State, ticket: u64, event: AnswerEvent, effects: &mut 
             });
             state.pulse.turn_done(&usage, &timings);
             state.answering = None;
-            settle(state, node, false, effects);
+            settle(state, node, effects);
         }
         AnswerEvent::Failed(reason) => {
             state.answering = None;
-            state.pulse.turn_failed();
             close(state, answering, true, effects);
             state.complain(reason);
         }
@@ -266,9 +265,9 @@ fn add(state: &mut State, node: NodeId, text: &str) {
 }
 
 /// An answer has ended.
-fn settle(state: &mut State, node: NodeId, failed: bool, effects: &mut Vec<Effect>) {
+fn settle(state: &mut State, node: NodeId, effects: &mut Vec<Effect>) {
     state.activity = rest(state);
-    state.transcript.finish(node, failed);
+    state.transcript.finish(node);
     state.sync();
     save(state, effects);
 }

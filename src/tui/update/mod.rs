@@ -43,7 +43,7 @@ pub fn update(state: &mut State, event: Event, now_ms: i64) -> Vec<Effect> {
                 state.session.id = Some(id);
             }
         }
-        Event::Overtaken { key, .. } => overtaken(state, key, &mut effects),
+        Event::Overtaken { key } => overtaken(state, key, &mut effects),
         Event::Sessions(found) => {
             if let Some(Overlay::Sessions(picker)) = &mut state.overlay
                 && picker.query.text().trim().is_empty()
@@ -166,7 +166,6 @@ fn overtaken(state: &mut State, key: u64, effects: &mut Vec<Effect>) {
 fn open(state: &mut State, session: Session, effects: &mut Vec<Effect>) {
     answer::park(state, effects);
     let model = session.model.clone();
-    let sampling = session.sampling.clone();
     let left = std::mem::replace(&mut state.session, session);
     state.left = Some((state.session_key, left));
     state.session_key += 1;
@@ -183,11 +182,7 @@ fn open(state: &mut State, session: Session, effects: &mut Vec<Effect>) {
     if !model.is_empty() && current != Some(model.as_str()) {
         state.say(format!("this conversation was with {model}; /model {model} brings it back"));
     }
-    let values = match sampling {
-        Some(serde_json::Value::Object(values)) => values,
-        _ => serde_json::Map::new(),
-    };
-    effects.push(Effect::SetAll(values));
+    effects.push(Effect::SetAll(state.session.own_settings()));
 }
 
 /// Brings a message onto the screen, on whatever branch it is.

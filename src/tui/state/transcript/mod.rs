@@ -91,14 +91,14 @@ impl Transcript {
     }
 
     /// The answer is whole: what it thought is folded away, unless the reader opened it or is reading it.
-    pub fn finish(&mut self, id: NodeId, failed: bool) {
+    pub fn finish(&mut self, id: NodeId) {
         let read = match self.scroll {
             Scroll::At(Place { turn, part: REASONING, .. }) => Some(turn),
             _ => None,
         };
         let read = read.and_then(|turn| self.turns.get(turn)).is_some_and(|turn| turn.id == id);
         if let Some(turn) = self.turn_mut(id) {
-            turn.finish(failed);
+            turn.finish();
             if !turn.by_reader && !read {
                 turn.fold(true);
             }
@@ -362,30 +362,30 @@ mod tests {
     fn thoughts_fold_at_the_end_unless_someone_opened_or_reads_them() {
         let theme = Theme::plain();
         let (_, mut unread, id) = thinking();
-        unread.finish(id, false);
+        unread.finish(id);
         assert!(unread.turns[1].folded);
 
         let (session, mut opened, id) = thinking();
         opened.fold(1);
         opened.fold(1);
-        opened.finish(id, false);
+        opened.finish(id);
         assert!(!opened.turns[1].folded);
         opened.fold(1);
         opened.reopen(id, &session);
-        opened.finish(id, false);
+        opened.finish(id);
         assert!(opened.turns[1].folded);
 
         let (_, mut read, id) = thinking();
         read.scroll_by(-10, &theme);
         let top = read.top(&theme);
         assert_eq!((top.turn, top.part), (1, REASONING));
-        read.finish(id, false);
+        read.finish(id);
         assert!(!read.turns[1].folded);
         assert_eq!(read.top(&theme), top);
 
         let (_, mut elsewhere, id) = thinking();
         elsewhere.show_start();
-        elsewhere.finish(id, false);
+        elsewhere.finish(id);
         assert!(elsewhere.turns[1].folded);
     }
 

@@ -36,7 +36,6 @@ pub struct Turn {
     branch: (usize, usize),
     attachments: Vec<String>,
     footer: String,
-    pub failed: bool,
     /// What was laid out of the parts other than Markdown, and for which width and theme.
     rows: Vec<Option<Vec<Row>>>,
     laid_out_for: (u16, u64),
@@ -94,7 +93,6 @@ impl Turn {
             branch: (0, 1),
             attachments: Vec::new(),
             footer: String::new(),
-            failed: false,
             rows: Vec::new(),
             laid_out_for: (0, 0),
             laid_out: false,
@@ -172,9 +170,8 @@ impl Turn {
     }
 
     /// No more text comes.
-    pub fn finish(&mut self, failed: bool) {
+    pub fn finish(&mut self) {
         self.searched = None;
-        self.failed = failed;
         self.rows.clear();
         if let Body::Markdown(document) = &mut self.body {
             document.finish();
@@ -292,8 +289,7 @@ impl Turn {
         if self.footer.is_empty() {
             return Vec::new();
         }
-        let role = if self.failed { Role::Error } else { Role::Muted };
-        vec![one_row(&self.footer, width, theme.style(role))]
+        vec![one_row(&self.footer, width, theme.style(Role::Muted))]
     }
 }
 
