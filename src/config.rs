@@ -1,10 +1,14 @@
 //! File, environment and flags folded into one [`Settings`], each value knowing where it came from.
 //! Nothing else in the program reads the environment.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod keep;
+mod sections;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use self::keep::keep;
+use self::sections::{own_model, preset};
 use crate::paths::Paths;
 
 /// What is wrong with the configuration or the environment.
@@ -465,49 +469,6 @@ fn value_of(key: &Key, text: &str) -> Result<Value, String> {
     value.ok_or(expected)
 }
 
-/// Writes `name = "text"` at the top of a configuration file, which need not be there; the rest stays as it is, with
-/// its comments.
-pub fn keep(file: &Path, name: &str, text: &str) -> Result<(), Error> {
-    let read = |source| Error::Read { file: file.to_owned(), source };
-    let before = match std::fs::read_to_string(file) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        found => found.map_err(read)?,
-    };
-    let syntax = |e: toml_edit::TomlError| Error::Syntax {
-        file: file.to_owned(),
-        reason: e.to_string().trim().replace('\n', " "),
-    };
-    let mut document: toml_edit::DocumentMut = before.parse().map_err(syntax)?;
-    document[name] = toml_edit::value(text);
-    let write = |source| Error::Write { file: file.to_owned(), source };
-    // A configuration that is a link into somebody's dotfiles stays one.
-    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    if let Some(folder) = target.parent() {
-        std::fs::create_dir_all(folder).map_err(write)?;
-    }
-    let mut temporary = target.clone().into_os_string();
-    temporary.push(".partial");
-    replace(&target, Path::new(&temporary), &document.to_string()).map_err(write)
-}
-
-/// Writes `temporary` whole, with the mode of `target`, and puts it in its place.
-fn replace(target: &Path, temporary: &Path, text: &str) -> std::io::Result<()> {
-    let before = std::fs::metadata(target).ok();
-    let mut file = std::fs::File::create(temporary)?;
-    let written = || {
-        // Before the text: tokens lie in some.
-        if let Some(before) = before {
-            file.set_permissions(before.permissions())?;
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(temporary, target)
-    };
-    written().inspect_err(|_| {
-        let _ = std::fs::remove_file(temporary);
-    })
-}
-
 /// What Hugging Face's tools take for yes and no.
 fn switch(text: &str) -> Option<bool> {
     match text.to_lowercase().as_str() {
@@ -515,94 +476,6 @@ fn switch(text: &str) -> Option<bool> {
         "0" | "false" | "no" | "off" => Some(false),
         _ => None,
     }
-}
-
-fn own_model(file: &Path, name: &str, value: &toml::Value, home: Option<&str>) -> Result<OwnModel, Error> {
-    let wrong = |reason: String| Error::Model { file: file.to_owned(), name: name.to_owned(), reason };
-    let mut model = match value {
-        toml::Value::String(repo) => OwnModel { repo: repo.clone(), ..OwnModel::default() },
-        toml::Value::Table(table) => {
-            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?
-        }
-        other => {
-            return Err(wrong(format!("{other} is no text (a name, org/repo, org/repo:TAG or a path) and no table")));
-        }
-    };
-    let path = match below_home(&model.repo, home).map_err(wrong)? {
-        Some(path) => Some(path),
-        // A folder of the same name is no repository, nor is a file.
-        None if model.repo.starts_with('.') || (model.repo.ends_with(".gguf") && !model.repo.contains(':')) => {
-            Some(folder_of(file).join(model.repo.trim_start_matches("./")))
-        }
-        None => None,
-    };
-    if let Some(path) = path {
-        model.repo = path.display().to_string();
-    }
-    Ok(model)
-}
-
-fn preset(file: &Path, name: &str, value: &toml::Value, home: Option<&str>) -> Result<Preset, Error> {
-    let wrong = |reason: String| Error::Preset { file: file.to_owned(), name: name.to_owned(), reason };
-    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
-        return Err(wrong("a preset's name has only letters, digits, - and _".to_owned()));
-    }
-    let table = value.as_table().ok_or_else(|| wrong(format!("{value} is no table of settings")))?;
-    let mut preset = Preset::default();
-    for (key, value) in table {
-        let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong(format!("{key} = {value} is no text")));
-        let path = |text: &str| below_home(text, home).map_err(wrong);
-        match key.as_str() {
-            "model" => preset.model = Some(text()?),
-            "system" => preset.system = Some(text()?),
-            "system_file" => {
-                let text = text()?;
-                preset.system_file = Some(path(&text)?.unwrap_or_else(|| folder_of(file).join(&text)));
-            }
-            "prompt" => preset.prompt = Some(text()?),
-            "files" => {
-                let names = value.as_array().and_then(|all| all.iter().map(toml::Value::as_str).collect());
-                let names: Vec<&str> = names.ok_or_else(|| wrong(format!("files = {value} is no list of texts")))?;
-                for name in names {
-                    preset.files.push(path(name)?.unwrap_or_else(|| PathBuf::from(name)));
-                }
-            }
-            "threads" => return Err(wrong("threads are of the whole process: set them in [sampling]".to_owned())),
-            _ => {
-                let known = |of: &&Key| of.section == "sampling" || ["think", "reasoning_effort"].contains(&of.name);
-                let full = format!("presets.{name}.{key}");
-                let origin = file.display().to_string();
-                let Some(of) = KEYS.iter().filter(known).find(|of| of.name == key) else {
-                    return Err(Error::UnknownKey { origin, key: full });
-                };
-                let text = plain(value);
-                let value = value_of(of, &text).map_err(|expected| Error::BadValue {
-                    origin,
-                    key: full,
-                    value: text,
-                    expected,
-                })?;
-                preset.settings.insert(of.name, value);
-            }
-        }
-    }
-    if preset.system.is_some() && preset.system_file.is_some() {
-        return Err(wrong("system and system_file are both there, and one of them is the system message".to_owned()));
-    }
-    Ok(preset)
-}
-
-/// The path below the home folder that `text` is after `~/`.
-fn below_home(text: &str, home: Option<&str>) -> Result<Option<PathBuf>, String> {
-    match (text.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => Ok(Some(Path::new(home).join(rest))),
-        (Some(_), None) => Err(format!("{text}: no home folder: set HOME")),
-        (None, _) => Ok(None),
-    }
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 fn plain(value: &toml::Value) -> String {
@@ -614,6 +487,8 @@ fn plain(value: &toml::Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, Error> {
@@ -644,35 +519,6 @@ mod tests {
             assert_eq!(load(&format!("color = {text}\n"), &[]).unwrap().text("color"), Some(color));
         }
         assert!(load("color = 8\n", &[]).unwrap_err().to_string().contains("one of none, 16, 256, true"));
-    }
-
-    #[test]
-    fn a_setting_is_kept_beside_what_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("oai/config.toml");
-        keep(&file, "theme", "fjord").unwrap();
-        std::fs::write(&file, "# mine\ntheme = \"fjord\"\n\n[sampling]\ntop_k = 7 # few\n").unwrap();
-        keep(&file, "theme", "kelp").unwrap();
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert_eq!(text, "# mine\ntheme = \"kelp\"\n\n[sampling]\ntop_k = 7 # few\n");
-        std::fs::write(&file, "theme = ").unwrap();
-        assert!(matches!(keep(&file, "theme", "kelp"), Err(Error::Syntax { .. })));
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "theme = ");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_private_configuration_stays_private_and_a_link_stays_one() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("real.toml"), folder.path().join("config.toml"));
-        std::fs::write(&file, "").unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        keep(&link, "theme", "fjord").unwrap();
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
