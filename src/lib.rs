@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | 0 | [`paths`], [`config`] | XDG and HF locations; file, environment and flags folded into one `Settings` |
 //! | 0 | [`tensor_type`] | the element types of tensors, with their block layouts |
+//! | 0 | [`new_file`] | a file that is whole under its name, or is not there |
 //! | 0 | [`neutralize`] | text that a terminal shows and does not obey |
 //! | 0 | [`units`] | sizes and counts as people read them |
 //! | 1 | [`weights`] | GGUF reader and writer, safetensors, all mapped; no arithmetic |
@@ -40,6 +41,7 @@ pub mod kernels;
 pub mod model;
 pub mod monitor;
 pub mod neutralize;
+pub mod new_file;
 pub mod paths;
 pub mod session;
 pub mod tensor_type;

@@ -12,7 +12,7 @@ mod split;
 pub use crate::tensor_type::TensorType;
 pub use error::Error;
 pub use gguf::Gguf;
-pub use gguf_writer::GgufWriter;
+pub use gguf_writer::{Entry, GgufWriter, Layout};
 pub use mapped::{Bytes, MappedTensor, Source, open_quietly};
 pub use metadata::{Metadata, Value};
 pub use safetensors::SafetensorsFolder;
