@@ -11,7 +11,7 @@ use crate::model::{decoder, encoder};
 /// Show what a model is
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  oai show qwen3:0.6b\n  oai show ./model.gguf --json\n  oai show guide --template\n  oai show qwen3:0.6b --provenance\n  oai show --architectures"
+    after_help = "Examples:\n  oai show qwen3:0.6b\n  oai show ./model.gguf --json\n  oai show guide --template\n  oai show ./model.gguf --tensors | grep ffn_down\n  oai show qwen3:0.6b --provenance\n  oai show --architectures"
 )]
 pub struct Args {
     /// The model: an alias, org/repo[:TAG], a path, or guide
@@ -23,6 +23,9 @@ pub struct Args {
     /// Print the chat template and nothing else
     #[arg(long)]
     template: bool,
+    /// List the tensors: names, types, shapes and sizes
+    #[arg(long, conflicts_with_all = ["template", "architectures", "provenance"])]
+    tensors: bool,
     /// Print where it came from: commit, files with their hashes, licence, time
     #[arg(long, conflicts_with_all = ["template", "architectures"])]
     provenance: bool,
@@ -38,6 +41,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let model = model::find(name, settings)?;
     if args.provenance {
         return provenance::run(&model, args.json, settings);
+    }
+    if args.tensors {
+        return tensors(&engine::tensors(&model.source)?, args.json);
     }
     let info = engine::inspect(&model.source)?;
     if args.template {
@@ -83,6 +89,21 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(key, value)| vec![key.to_owned(), output::neutralize(&value)]).collect();
     output::line(output::table(&rows).trim_end())
+}
+
+/// A line each, and the sum; shapes as files of safetensors have them, rows first.
+fn tensors(all: &[engine::TensorInfo], as_json: bool) -> Result<()> {
+    if as_json {
+        return output::line(&output::json(&all)?);
+    }
+    let mut rows = vec![["TENSOR", "TYPE", "SIZE", "SHAPE"].map(str::to_owned).to_vec()];
+    rows.extend(all.iter().map(|tensor| {
+        let shape: Vec<String> = tensor.shape.iter().map(usize::to_string).collect();
+        let size = output::bytes(tensor.size_bytes);
+        vec![output::neutralize(&tensor.name), tensor.dtype.to_owned(), size, shape.join(" x ")]
+    }));
+    let total: u64 = all.iter().map(|tensor| tensor.size_bytes).sum();
+    output::line(&format!("{}{} tensors, {}", output::table(&rows), all.len(), output::bytes(total)))
 }
 
 /// A line each: names, what runs it, and the largest difference of a logit or of a vector's component.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Error;
 use crate::model::{ChatTemplate, Checkpoint, DecoderConfig, EncoderConfig, Pooling, Recipe};
-use crate::weights::Source;
+use crate::weights::{MappedTensor, Source};
 
 /// A model described.
 #[derive(Debug, Clone, Serialize)]
@@ -91,6 +91,36 @@ pub fn inspect(source: &Source) -> Result<ModelInfo, Error> {
     let recipe = Recipe::open(&checkpoint).unwrap_or_default();
     let template = ChatTemplate::open(&checkpoint)?;
     Ok(describe(&checkpoint, shape, template.as_ref(), &recipe))
+}
+
+/// A tensor as its file stores it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TensorInfo {
+    pub name: String,
+    /// Row-major: a linear layer's weight is `[out, in]`.
+    pub shape: Vec<usize>,
+    #[serde(rename = "type")]
+    pub dtype: &'static str,
+    pub size_bytes: u64,
+}
+
+/// A model's tensors, in the file's order; of a folder by their names, numbers in them as numbers.
+pub fn tensors(source: &Source) -> Result<Vec<TensorInfo>, Error> {
+    let checkpoint = Checkpoint::open(source)?;
+    let info = |tensor: &MappedTensor| TensorInfo {
+        name: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        dtype: tensor.dtype.name(),
+        size_bytes: tensor.data().len() as u64,
+    };
+    let mut tensors: Vec<TensorInfo> = checkpoint.tensors().map(info).collect();
+    if let Checkpoint::Folder { .. } = checkpoint {
+        tensors.sort_by_cached_key(|tensor| {
+            let part = |part: &str| (part.parse::<u64>().unwrap_or(u64::MAX), part.to_owned());
+            tensor.name.split('.').map(part).collect::<Vec<_>>()
+        });
+    }
+    Ok(tensors)
 }
 
 /// What a list says of a model: from its headers, whether or not it runs here.

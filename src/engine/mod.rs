@@ -20,7 +20,7 @@ pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use footprint::{Cache, Footprint, footprint};
 pub use generate::{Canceller, Engine, Generation, LoadOptions};
-pub use info::{Kind, ModelInfo, Summary, inspect, summarize};
+pub use info::{Kind, ModelInfo, Summary, TensorInfo, inspect, summarize, tensors};
 pub use measure::Measurement;
 pub use perplexity::{Perplexity, Progress, Span, perplexity};
 pub use request::{
