@@ -7,7 +7,7 @@ use super::iq_points as points;
 use super::rows::{half, pair};
 
 /// Levels of IQ4_NL and IQ4_XS, unevenly spaced.
-const LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+pub(super) const LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 /// What IQ1 adds to a point, or takes from it.
 const SHIFT: f32 = 0.125;

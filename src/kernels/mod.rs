@@ -26,8 +26,10 @@ mod neon;
 mod neon_i8mm;
 #[cfg(target_arch = "aarch64")]
 mod neon_rows;
+mod peak;
 pub mod pool;
 mod portable;
+mod quantize;
 mod read;
 mod rows;
 mod ternary;
@@ -35,6 +37,8 @@ mod ternary;
 pub use codes::NF4_LEVELS;
 pub use groups::Groups;
 pub use matmul::{Input, Product, Weights, multiply};
+pub use peak::{Factors, factors, peak_operations};
+pub use quantize::{heeds_importance, quantize_rows, quantizes};
 pub use read::{ENOUGH_BYTES, bandwidth, bandwidth_of_buffer};
 pub use rows::dequantize_rows;
 
@@ -68,6 +72,17 @@ macro_rules! compiled {
         $(#[target_feature(enable = $features)])?
         pub unsafe fn quantize(x: &[f32], by: usize, quants: &mut [i8], sums: &mut [i16], scales: &mut [f32]) {
             matmul::input::quantize(x, by, quants, sums, scales);
+        }
+
+        $(#[target_feature(enable = $features)])?
+        pub unsafe fn encode(
+            dtype: $crate::tensor_type::TensorType,
+            values: &[f32],
+            columns: usize,
+            importance: Option<&[f32]>,
+            out: &mut [u8],
+        ) {
+            $crate::kernels::quantize::encode(dtype, values, columns, importance, out);
         }
 
         pub unsafe fn tile_rows() -> usize {

@@ -342,7 +342,7 @@ macro_rules! with_format {
         }
     };
 }
-pub(super) use with_format;
+pub(in crate::kernels) use with_format;
 
 /// A chunk of a row.
 pub struct Unpacked {
