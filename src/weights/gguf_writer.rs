@@ -39,7 +39,7 @@ pub struct Layout {
 impl Layout {
     /// Fails, with a tensor's name, for a type that GGUF lacks, and for rows that are no whole blocks of theirs.
     pub fn new(metadata: &Metadata, entries: &[Entry]) -> Result<Layout, String> {
-        let alignment = metadata.u64("general.alignment").unwrap_or(DEFAULT_ALIGNMENT);
+        let alignment = Layout::alignment(metadata);
         let mut header = Vec::new();
         header.extend_from_slice(b"GGUF");
         header.extend_from_slice(&3u32.to_le_bytes());
@@ -70,6 +70,11 @@ impl Layout {
         header.resize(header.len().next_multiple_of(alignment as usize), 0);
         starts.iter_mut().for_each(|start| *start += header.len() as u64);
         Ok(Layout { header, starts, sizes, alignment })
+    }
+
+    /// Where tensors may begin: at multiples of this.
+    pub fn alignment(metadata: &Metadata) -> u64 {
+        metadata.u64("general.alignment").unwrap_or(DEFAULT_ALIGNMENT)
     }
 
     /// What comes before the first tensor, padding included.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 
 use super::{Error, TensorType, cut_short};
 
@@ -152,6 +154,27 @@ impl MappedTensor {
     /// The stored bytes.
     pub fn data(&self) -> &[u8] {
         &self.bytes[self.range.clone()]
+    }
+
+    /// The file that it lies in; nothing of one that was made.
+    pub fn file(&self) -> String {
+        match &self.bytes.0 {
+            Inner::Mapped(mapped) => mapped.path.display().to_string(),
+            _ => String::new(),
+        }
+    }
+
+    /// Lets the system take back the memory that reading the tensor took; what is read again comes from its file again.
+    pub fn release(&self) {
+        #[cfg(unix)]
+        if let Inner::Mapped(mapped) = &self.bytes.0 {
+            // SAFETY: the map is of a file and read-only, so that nothing is lost and no reader sees a difference.
+            let advised = unsafe {
+                mapped.map.unchecked_advise_range(UncheckedAdvice::DontNeed, self.range.start, self.range.len())
+            };
+            // Where the system does not do it, memory stays taken.
+            let _ = advised;
+        }
     }
 
     pub fn elements(&self) -> usize {
