@@ -7,7 +7,7 @@ mod pooling;
 pub mod template;
 pub mod tokenizer;
 
-pub use decoder::{Checkpoint, Decoder, DecoderConfig, Logits, positions_kept};
+pub use decoder::{Checkpoint, Decoder, DecoderConfig, FormTensor, GgufForm, Logits, positions_kept};
 pub use encoder::{Encoder, EncoderConfig};
 pub use error::Error;
 pub use pooling::{Pooling, Recipe};

@@ -1,5 +1,6 @@
 //! A linear layer and an embedding over mapped weights.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, Device, Result, Storage, Tensor};
@@ -30,6 +31,11 @@ impl Matrix {
 
     pub fn rows(&self) -> usize {
         self.tensor.shape[0]
+    }
+
+    /// The tensor, where its elements are those of the matrix: without scales of their own, and in the model's order.
+    pub(super) fn stored(&self) -> Option<&MappedTensor> {
+        (self.groups.is_none() && self.order.is_none()).then_some(&self.tensor)
     }
 
     pub fn columns(&self) -> usize {
@@ -85,9 +91,30 @@ impl Matrix {
     }
 }
 
+type Observer = dyn Fn(&[(&[u8], usize)], &[(&[f32], usize)]);
+
+thread_local! {
+    static OBSERVER: RefCell<Option<Box<Observer>>> = const { RefCell::new(None) };
+}
+
+/// Does `work` and tells `observer` of all products that this thread asks for meanwhile: of each matrix its bytes and which
+/// of the inputs it reads; and the inputs `[tokens, columns]`, each with its tokens.
+pub fn observe<R>(observer: impl Fn(&[(&[u8], usize)], &[(&[f32], usize)]) + 'static, work: impl FnOnce() -> R) -> R {
+    let before = OBSERVER.replace(Some(Box::new(observer)));
+    let result = work();
+    OBSERVER.set(before);
+    result
+}
+
 /// What each matrix makes of its input, all at once: `[tokens, rows]`, with its bias added where it has one. A matrix says
 /// which of `inputs` `[tokens, columns]` it reads, each of which comes with its tokens.
 fn products(matrices: &[(&Matrix, Option<&[f32]>, usize)], inputs: &[(&[f32], usize)]) -> Vec<Vec<f32>> {
+    OBSERVER.with_borrow(|observer| {
+        if let Some(observer) = observer {
+            let weights: Vec<_> = matrices.iter().map(|(matrix, _, input)| (matrix.tensor.data(), *input)).collect();
+            observer(&weights, inputs);
+        }
+    });
     let input_of = |x, tokens: usize| Input::new(x, tokens, <[f32]>::len(x) / tokens.max(1));
     let shared: Vec<Input> = inputs.iter().map(|(x, tokens)| input_of(x, *tokens)).collect();
     let ordered: Vec<Option<Vec<f32>>> =

@@ -26,6 +26,7 @@ mod rwkv7;
 mod short_conv;
 #[cfg(test)]
 mod tests;
+mod to_gguf;
 mod traffic;
 
 use std::cell::OnceCell;
@@ -39,7 +40,9 @@ pub use config::DecoderConfig;
 pub use families::{Architecture, Checked, FAMILIES, architectures};
 pub use family::Family;
 pub use kv_cache::positions_kept;
-pub use traffic::Kept;
+pub use linear::observe;
+pub use to_gguf::{FormTensor, GgufForm};
+pub use traffic::{Kept, Operations};
 
 // The parts that the encoder is made of too.
 pub(super) use self::config::{MAX_LAYERS, Rotation};

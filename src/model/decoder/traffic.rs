@@ -1,8 +1,11 @@
-//! How many bytes a token reads, which bounds the speed of decoding, and how many it leaves.
+//! How many bytes a token reads, which bounds the speed of decoding, and how many it leaves; how much many tokens at
+//! once compute, which bounds that of prefill.
 
 use super::checkpoint::Checkpoint;
 use super::config::{DecoderConfig, MixerKind};
 use crate::kernels::attention::KvType;
+use crate::kernels::{self, Factors};
+use crate::weights::MappedTensor;
 
 /// Matrices of which a token reads one row.
 const LOOKED_UP: [&str; 3] = ["token_embd.weight", "position_embd.weight", "per_layer_token_embd.weight"];
@@ -12,26 +15,58 @@ impl Checkpoint {
     /// experts the share that is chosen. What of the file the decoder does not use counts where its name does not
     /// show it: a model that also sees reads less.
     pub fn bytes_a_token(&self, config: &DecoderConfig) -> u64 {
+        self.passed(config).map(|tensor| chosen(tensor.data().len() as u64, tensor, config)).sum()
+    }
+
+    /// What `tokens` tokens compute that come at once after `depth` others, of which only the last one's logits are asked
+    /// for: their products with the matrices above, and those of queries with keys and of scores with values. What else
+    /// layers do, recurrent ones with their states too, is little beside that and is left out.
+    pub fn operations(&self, config: &DecoderConfig, depth: usize, tokens: usize) -> Operations {
+        let packing = self.packing();
+        let output = self.find("output.weight").or_else(|| self.find(LOOKED_UP[0])).map(|tensor| &tensor.name);
+        let mut operations = Operations { bytes: 0.0, floats: config.attention_operations(depth, tokens) };
+        for tensor in self.passed(config) {
+            let weights = packing.as_ref().map_or(tensor.elements(), |packing| packing.weights_in(tensor));
+            let times = if output == Some(&tensor.name) { tokens.min(1) } else { tokens };
+            let here = 2.0 * chosen(weights as u64, tensor, config) as f64 * times as f64;
+            match kernels::factors(tensor.dtype) {
+                Factors::Bytes => operations.bytes += here,
+                Factors::Floats => operations.floats += here,
+            }
+        }
+        operations
+    }
+
+    /// The matrices that a token passes through.
+    fn passed(&self, config: &DecoderConfig) -> impl Iterator<Item = &MappedTensor> {
         let is_output = |name: &str| name == LOOKED_UP[0] && !self.has("output.weight");
         let looked_up: Vec<&str> = LOOKED_UP
             .into_iter()
             .filter(|name| !is_output(name))
             .filter_map(|name| self.find(name).map(|tensor| tensor.name.as_str()))
             .collect();
-        let passed = self
-            .tensors()
-            .filter(|tensor| tensor.shape.len() > 1 && !looked_up.contains(&tensor.name.as_str()))
-            .filter(|tensor| layer(&tensor.name).is_none_or(|layer| layer < config.layers.len()));
-        passed
-            .map(|tensor| {
-                let bytes = tensor.data().len() as u64;
-                match &config.experts {
-                    Some(experts) if is_of_experts(&tensor.name) => bytes * experts.used as u64 / experts.count as u64,
-                    _ => bytes,
-                }
-            })
-            .sum()
+        let layers = config.layers.len();
+        self.tensors()
+            .filter(move |tensor| tensor.shape.len() > 1 && !looked_up.contains(&tensor.name.as_str()))
+            .filter(move |tensor| layer(&tensor.name).is_none_or(|layer| layer < layers))
     }
+}
+
+/// Of an `amount` that is of all experts the share that a token chooses.
+fn chosen(amount: u64, tensor: &MappedTensor, config: &DecoderConfig) -> u64 {
+    match &config.experts {
+        Some(experts) if is_of_experts(&tensor.name) => amount * experts.used as u64 / experts.count as u64,
+        _ => amount,
+    }
+}
+
+/// How much is computed, by what is multiplied. A multiplication and an addition count as two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Operations {
+    /// On bytes, by quantized weights.
+    pub bytes: f64,
+    /// On f32, by all other weights and by attention.
+    pub floats: f64,
 }
 
 /// What a layer keeps of each token that it sees.
@@ -64,6 +99,18 @@ impl DecoderConfig {
             },
             shared: layer.kv_of.is_some(),
         })
+    }
+
+    /// What attention computes for `tokens` tokens after `depth` others: a product of each head with each key that the
+    /// token sees, and one with its value.
+    fn attention_operations(&self, depth: usize, tokens: usize) -> f64 {
+        let attends = self.layers.iter().filter(|layer| layer.mixer == MixerKind::Attention);
+        let of_layer = |kept: Kept, head_dim: usize| {
+            let seen: f64 = (1..=tokens).map(|token| kept.read(depth + token) as f64).sum();
+            let pair = self.latent.as_ref().map_or(2 * head_dim, |latent| 2 * latent.rank + latent.rope_dim);
+            2.0 * seen * (self.heads * pair) as f64
+        };
+        self.kept().zip(attends).map(|(kept, layer)| of_layer(kept, layer.head_dim)).sum()
     }
 
     /// Bytes of the states of recurrent layers, which are as many after any number of tokens. Those that hold a few
@@ -108,6 +155,24 @@ fn is_of_experts(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guide;
+
+    #[test]
+    fn prefill_computes_with_each_weight_and_each_earlier_token() {
+        let checkpoint = Checkpoint::open(&guide::source()).unwrap();
+        let config = checkpoint.config().unwrap();
+        let operations = |depth, tokens| checkpoint.operations(&config, depth, tokens);
+        let (one, two) = (operations(0, 1), operations(0, 2));
+        let output =
+            checkpoint.find("output.weight").or(checkpoint.find("token_embd.weight")).unwrap().elements() as f64;
+        let matrices: f64 = checkpoint.passed(&config).map(|tensor| tensor.elements() as f64).sum();
+        assert_eq!(one.bytes + two.bytes, 2.0 * (3.0 * (matrices - output) + 2.0 * output));
+        // Two tokens see three keys, one at the beginning a single one.
+        assert!(one.floats > 0.0);
+        assert_eq!(two.floats, 3.0 * one.floats);
+        assert_eq!(operations(1, 1).floats, 2.0 * one.floats);
+        assert_eq!(operations(0, 0), Operations { bytes: 0.0, floats: 0.0 });
+    }
 
     #[test]
     fn names_tell_layers_and_experts() {

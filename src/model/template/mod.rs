@@ -151,6 +151,11 @@ impl ChatTemplate {
         &self.source
     }
 
+    /// Templates beside it, by name.
+    pub fn named(&self) -> &[(String, String)] {
+        &self.named
+    }
+
     /// The source for a request: `tool_use` where there are tools and `rag` where there are documents, if it has them.
     pub fn source_for(&self, options: &TemplateOptions) -> &str {
         let wanted = match (options.tools.is_empty(), options.documents.is_empty()) {

@@ -25,6 +25,13 @@ impl CharsMap {
         Ok(CharsMap { units, replacements: replacements.to_vec() })
     }
 
+    /// The bytes that [`CharsMap::new`] reads.
+    pub fn bytes(&self) -> Vec<u8> {
+        let size = 4 * self.units.len() as u32;
+        let trie = std::iter::once(&size).chain(&self.units).flat_map(|unit| unit.to_le_bytes());
+        trie.chain(self.replacements.iter().copied()).collect()
+    }
+
     /// What the longest known beginning of `text` becomes, and its length in bytes.
     pub fn replace(&self, text: &[u8]) -> Option<(&str, usize)> {
         let unit = |at: usize| self.units.get(at).copied();
@@ -59,6 +66,7 @@ mod tests {
             bytes.extend(unit.to_le_bytes());
         }
         bytes.extend(b"x\0");
+        assert_eq!(CharsMap::new(&bytes).unwrap().bytes(), bytes);
         for i in 0..bytes.len() {
             for flip in [1, 0x80, 0xff] {
                 let mut broken = bytes.clone();

@@ -58,24 +58,24 @@ pub(super) fn open(folder: &Path) -> Result<Tokenizer, Error> {
     Ok(tokenizer)
 }
 
-fn read(path: &Path) -> Result<String, String> {
+pub(super) fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|e| format!("cannot read it: {e}"))
 }
 
 /// The files beside the vocabulary.
-struct Files<'a> {
-    folder: &'a Path,
+pub(super) struct Files<'a> {
+    pub folder: &'a Path,
 }
 
 impl Files<'_> {
     /// A file's JSON; null where there is none.
-    fn json(&self, name: &str) -> Json {
+    pub fn json(&self, name: &str) -> Json {
         let text = std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or(Json::Null)
     }
 
     /// The text of the token that `tokenizer_config.json` calls `key`.
-    fn token(&self, key: &str) -> Option<String> {
+    pub fn token(&self, key: &str) -> Option<String> {
         let named = |json: &Json| json[key].as_str().or(json[key]["content"].as_str()).map(str::to_owned);
         named(&self.json("tokenizer_config.json")).or_else(|| named(&self.json("special_tokens_map.json")))
     }

@@ -3,10 +3,11 @@
 //! The crate can take all special tokens in a text or none. Here those steps are taken one by one
 //! (`TokenizerImpl::encode`), so that the ones in text from a user stay text.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tokenizers::tokenizer::{Model, Normalizer, OffsetType, PreTokenizedString, PreTokenizer, Token, normalizer};
-use tokenizers::{AddedToken, Encoding, NormalizedString};
+use tokenizers::{AddedToken, Encoding, NormalizedString, NormalizerWrapper, OffsetReferential};
 
 use super::added::{Matcher, overlaps};
 
@@ -67,6 +68,25 @@ impl HuggingFace {
             start += len;
         }
         Ok(ids)
+    }
+
+    /// `text` in Unicode's composed form, where the normalizer does that and no more.
+    pub fn composed(&self, text: &str) -> tokenizers::Result<String> {
+        let mut text = NormalizedString::from(text);
+        if let Some(NormalizerWrapper::NFC(nfc)) = self.inner.get_normalizer() {
+            nfc.normalize(&mut text)?;
+        }
+        Ok(text.get().to_owned())
+    }
+
+    /// Where the words end that the pre-tokenizer cuts `text` into, in bytes.
+    pub fn word_ends(&self, text: &str) -> tokenizers::Result<BTreeSet<usize>> {
+        let mut pieces = PreTokenizedString::from(text);
+        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
+            pre_tokenizer.pre_tokenize(&mut pieces)?;
+        }
+        let words = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
+        Ok(words.into_iter().map(|(_, (_, end), _)| end).collect())
     }
 
     /// Where a long text can be cut without a change to its tokens: before a letter or digit that follows a

@@ -1,4 +1,5 @@
-//! Text to tokens and back, from `tokenizer.json`, the older files of a folder, or GGUF metadata.
+//! Text to tokens and back, from `tokenizer.json`, the older files of a folder, or GGUF metadata; and those metadata of
+//! a folder.
 
 mod added;
 mod bpe;
@@ -12,6 +13,7 @@ mod patterns;
 mod rwkv_file;
 mod sentence_piece;
 mod sentence_piece_file;
+mod to_gguf;
 mod trie;
 
 use std::collections::{BTreeSet, HashMap};
@@ -21,6 +23,7 @@ use std::path::Path;
 use tokenizers::AddedToken;
 
 pub use detokenizer::Detokenizer;
+pub use to_gguf::{general, to_gguf};
 
 use self::added::{Matcher, overlaps};
 use self::detokenizer::Spelling;

@@ -198,6 +198,11 @@ pub(super) fn pre_tokenizer(name: &str) -> Option<&'static PreTokenizer> {
     PRE_TOKENIZERS.iter().find(|row| row.names.contains(&name))
 }
 
+/// The rows, each under its first name; without the one of files that say none.
+pub(super) fn pre_tokenizers() -> impl Iterator<Item = (&'static str, &'static PreTokenizer)> {
+    PRE_TOKENIZERS.iter().filter_map(|row| Some((*row.names.first()?, row))).filter(|(name, _)| *name != "default")
+}
+
 /// Cuts text into words, by one pattern after the other.
 pub(super) struct Splitter(Vec<Regex>);
 

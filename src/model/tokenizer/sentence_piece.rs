@@ -31,6 +31,10 @@ impl TokenKind {
         }
     }
 
+    pub fn number(self) -> i32 {
+        self as i32 + 1
+    }
+
     /// Whether text that is not the token's own spelling can become it.
     pub fn is_text(self) -> bool {
         matches!(self, TokenKind::Normal | TokenKind::UserDefined | TokenKind::Unused)
