@@ -18,6 +18,7 @@
 //! | 1 | [`guide`] | the small model that ships inside, its corpus and its recipe |
 //! | 2 | [`hub`] | names, aliases, download, verify, the local store |
 //! | 2 | [`model`] | tokenizer, chat template, one data-driven `Decoder` for every decoder family, one `Encoder` for encoders |
+//! | 2 | [`quant`] | what type each tensor gets, importance matrices, the streaming writer of quantized files; reads `model`'s tensors |
 //! | 3 | [`engine`] | loading, sampling, guessing ahead, stop rules, thoughts and tool calls told from the answer; `Engine::generate(Request) -> stream of Event`; `Embedder`; perplexity; passes to be timed |
 //! | 4 | [`session`] | conversations as trees, on disk, found by their words, exported |
 //! | 4 | [`bench`] | how fast a model is, and how near to what the machine allows |
@@ -43,6 +44,7 @@ pub mod monitor;
 pub mod neutralize;
 pub mod new_file;
 pub mod paths;
+pub mod quant;
 pub mod session;
 pub mod tensor_type;
 pub mod tui;
