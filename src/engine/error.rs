@@ -20,8 +20,8 @@ pub enum Error {
     EmptyPrompt,
     #[error("{model}: its chat template or its tokenizer made nothing of the prompt; pull it again, or try --raw")]
     NothingLeft { model: String },
-    #[error("the text is {tokens} tokens, and chunks of {context} need {}; lower --context, or score it --whole", 2 * context)]
-    TextTooShort { tokens: usize, context: usize },
+    #[error("the text is {tokens} tokens, and chunks of {context} need {}; {instead}", 2 * context)]
+    TextTooShort { tokens: usize, context: usize, instead: &'static str },
     #[error("the text is {tokens} tokens and the model's context {context}; score it in chunks, without --whole")]
     TextTooLong { tokens: usize, context: usize },
     #[error("the text is {tokens} tokens: there is nothing to foresee; give a longer one")]
@@ -48,6 +48,12 @@ pub enum Error {
         "{draft} has another vocabulary than {model} and cannot draft for it; take a smaller model of the same family, or none (--speculate off)"
     )]
     OtherVocabulary { model: String, draft: String },
+    #[error(
+        "{candidate} has another vocabulary than {reference}, so that they cannot be compared; take one of the same model"
+    )]
+    OtherVocabularies { reference: String, candidate: String },
+    #[error("{model} is no GGUF file, by whose names an importance matrix is kept; convert it to one first")]
+    NotGguf { model: String },
     #[error("{model} has layers that cannot go back, so {draft} cannot draft for it; ask it without (--speculate off)")]
     NothingToDraft { model: String, draft: String },
     #[error(

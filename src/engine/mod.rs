@@ -1,7 +1,9 @@
 //! From a request to a stream of events: loading, sampling, stop rules, context policy; from texts to vectors; how
-//! well a model foresees a text; and how fast it is.
+//! well a model foresees a text, and how near to another; what its layers read there; and how fast it is.
 
 mod answer;
+mod calibrate;
+mod divergence;
 mod draft_model;
 mod embed;
 mod error;
@@ -16,6 +18,8 @@ mod speculate;
 mod stop;
 
 pub use crate::model::{KvType, TemplateOptions};
+pub use calibrate::calibrate;
+pub use divergence::{Divergence, Estimate, divergence};
 pub use embed::{EmbedOptions, Embedder, Embedding, is_embedder};
 pub use error::Error;
 pub use footprint::{Cache, Footprint, footprint};

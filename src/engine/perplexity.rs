@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use candle_core::Tensor;
+
 use super::Error;
 use super::generate::load_decoder;
 use super::sampler::{are_numbers, log_sum_exp};
@@ -80,44 +82,31 @@ pub fn perplexity(
     mut progress: impl FnMut(&Progress),
 ) -> Result<Perplexity, Error> {
     let checkpoint = Checkpoint::open(source)?;
-    let mut decoder = load_decoder(&checkpoint, kv_type)?;
+    let mut reader = Reader::load(&checkpoint, kv_type)?;
     let tokenizer = Tokenizer::open(&checkpoint)?;
-    let tokens = tokenizer.encode(text, false, true)?;
-    let vocab_size = decoder.vocab_size();
-    if let Some(id) = tokens.iter().find(|id| **id as usize >= vocab_size) {
-        let reason = format!("it gives token {id}, and the model has {vocab_size}");
-        return Err(model::Error::Tokenizer { file: checkpoint.file(), reason }.into());
-    }
-    let allowed = decoder.config.context_length;
-    let (context, first_scored) = match span {
-        Span::Whole if tokens.len() < 2 => return Err(Error::NothingToScore { tokens: tokens.len() }),
-        Span::Whole if tokens.len() > allowed => {
-            return Err(Error::TextTooLong { tokens: tokens.len(), context: allowed });
-        }
-        Span::Whole => (tokens.len(), 1),
+    let (chunks, first_scored) = match span {
+        Span::Whole => (Chunks::whole(text, &tokenizer, &reader)?, 1),
         Span::Chunks(asked) => {
-            let context = asked.unwrap_or(CONTEXT.min(allowed));
-            if context > allowed {
-                let model = checkpoint.file();
-                return Err(Error::ContextTooLong { model, asked: context, allowed });
-            }
-            if tokens.len() < 2 * context {
-                return Err(Error::TextTooShort { tokens: tokens.len(), context });
-            }
-            (context, context / 2 + 1)
+            let chunks = Chunks::new(text, asked, &tokenizer, &reader, "lower --context, or score it --whole")?;
+            let first_scored = chunks.first_scored();
+            (chunks, first_scored)
         }
     };
-    let mut measured = Perplexity { tokens: tokens.len(), context, ..Perplexity::default() };
-    let bos = opening(&tokenizer)?.filter(|_| span != Span::Whole);
+    let (context, total_tokens) = (chunks.context, chunks.total_tokens());
+    let mut measured = Perplexity { tokens: chunks.tokens.len(), context, ..Perplexity::default() };
     let (started, file) = (Instant::now(), checkpoint.file());
-    for chunk in tokens.chunks_exact(context) {
-        let mut chunk = chunk.to_vec();
-        if let Some(bos) = bos {
-            chunk[0] = bos;
-        }
+    for chunk in chunks.iter() {
         let before = measured.chunks * context;
-        score(&file, &mut decoder, &chunk, first_scored, &mut measured, &mut |done, so_far| {
-            progress(&Progress { done_tokens: before + done, total_tokens: tokens.len() / context * context, so_far });
+        read([&mut reader], &chunk, first_scored, |done, foreseen, [logits]| {
+            for (row, token) in foreseen.iter().enumerate() {
+                let logits: Vec<f32> = logits.get(row)?.to_vec1()?;
+                if !are_numbers(&logits) {
+                    return Err(Error::NoNumbers { model: file.clone() });
+                }
+                measured.add(log_sum_exp(&logits) - f64::from(logits[*token as usize]));
+            }
+            progress(&Progress { done_tokens: before + done, total_tokens, so_far: &measured });
+            Ok(())
         })?;
         measured.chunks += 1;
     }
@@ -131,39 +120,126 @@ pub(super) fn opening(tokenizer: &Tokenizer) -> Result<Option<u32>, Error> {
     Ok(tokenizer.bos().filter(|bos| empty.first() == Some(bos)))
 }
 
-/// Adds the likelihoods of `chunk`'s tokens from place `first` on to `measured`; `model` is what errors mention.
-fn score(
-    model: &str,
-    decoder: &mut Decoder,
+/// A decoder that reads texts, and what errors call it.
+pub(super) struct Reader {
+    pub model: String,
+    pub decoder: Decoder,
+}
+
+impl Reader {
+    pub fn load(checkpoint: &Checkpoint, kv_type: KvType) -> Result<Reader, Error> {
+        Ok(Reader { model: checkpoint.file(), decoder: load_decoder(checkpoint, kv_type)? })
+    }
+
+    /// The tokens of `text`, all of which the decoder knows.
+    fn tokens(&self, text: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>, Error> {
+        let tokens = tokenizer.encode(text, false, true)?;
+        let vocab_size = self.decoder.vocab_size();
+        if let Some(id) = tokens.iter().find(|id| **id as usize >= vocab_size) {
+            let reason = format!("it gives token {id}, and the model has {vocab_size}");
+            return Err(model::Error::Tokenizer { file: self.model.clone(), reason }.into());
+        }
+        Ok(tokens)
+    }
+}
+
+/// A text in parts that are seen apart from each other.
+pub(super) struct Chunks {
+    /// Of the text.
+    pub tokens: Vec<u32>,
+    /// Tokens of a chunk.
+    pub context: usize,
+    /// What each begins with instead of its first token.
+    bos: Option<u32>,
+}
+
+impl Chunks {
+    /// All of a text as one chunk.
+    fn whole(text: &str, tokenizer: &Tokenizer, reader: &Reader) -> Result<Chunks, Error> {
+        let tokens = reader.tokens(text, tokenizer)?;
+        let (count, allowed) = (tokens.len(), reader.decoder.config.context_length);
+        if count < 2 {
+            return Err(Error::NothingToScore { tokens: count });
+        }
+        if count > allowed {
+            return Err(Error::TextTooLong { tokens: count, context: allowed });
+        }
+        Ok(Chunks { tokens, context: count, bos: None })
+    }
+
+    /// A text in chunks as [`Span::Chunks`] has them. It must have two of them; `instead` is the way out where it has not.
+    pub fn new(
+        text: &str,
+        asked: Option<usize>,
+        tokenizer: &Tokenizer,
+        reader: &Reader,
+        instead: &'static str,
+    ) -> Result<Chunks, Error> {
+        let tokens = reader.tokens(text, tokenizer)?;
+        let allowed = reader.decoder.config.context_length;
+        let context = asked.unwrap_or(CONTEXT.min(allowed));
+        if context > allowed {
+            return Err(Error::ContextTooLong { model: reader.model.clone(), asked: context, allowed });
+        }
+        if tokens.len() < 2 * context {
+            return Err(Error::TextTooShort { tokens: tokens.len(), context, instead });
+        }
+        Ok(Chunks { tokens, context, bos: opening(tokenizer)? })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Vec<u32>> {
+        self.tokens.chunks_exact(self.context).map(|tokens| {
+            let mut chunk = tokens.to_vec();
+            if let Some(bos) = self.bos {
+                chunk[0] = bos;
+            }
+            chunk
+        })
+    }
+
+    /// The place of a chunk's first token that is scored.
+    pub fn first_scored(&self) -> usize {
+        self.context / 2 + 1
+    }
+
+    /// Of all chunks.
+    pub fn total_tokens(&self) -> usize {
+        self.tokens.len() / self.context * self.context
+    }
+}
+
+/// Lets `readers`, which know the same tokens, read `chunk` side by side, and calls `each` after every part of it with the
+/// number of tokens that are read, those from place `first` on that were foreseen, and each reader's logits for them,
+/// `[foreseen, vocab]`.
+pub(super) fn read<const N: usize>(
+    mut readers: [&mut Reader; N],
     chunk: &[u32],
     first: usize,
-    measured: &mut Perplexity,
-    progress: &mut dyn FnMut(usize, &Perplexity),
+    mut each: impl FnMut(usize, &[u32], [Tensor; N]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let run = AtomicBool::new(false);
-    let logits_rows = (LOGITS_BYTES / (decoder.vocab_size() * size_of::<f32>())).max(1);
-    decoder.truncate(0);
+    let vocab_size = readers[0].decoder.vocab_size();
+    let logits_rows = (LOGITS_BYTES / (vocab_size * size_of::<f32>())).max(1);
+    for reader in &mut readers {
+        reader.decoder.truncate(0);
+    }
     // The token at place i is foretold by the logits at i - 1, and nothing is asked of the last ones.
     let mut at = 0;
     while at < chunk.len() - 1 {
         let scores = at >= first - 1;
         let left = if scores { chunk.len() - 1 - at } else { first - 1 - at };
-        let mut count = decoder.chunk_len(left);
-        if !scores {
-            decoder.forward(&chunk[at..at + count], Logits::Last, &run)?;
-        } else {
+        let mut count = readers[0].decoder.chunk_len(left);
+        let wanted = if scores { Logits::All } else { Logits::Last };
+        if scores {
             count = count.min(logits_rows);
-            let logits = decoder.forward(&chunk[at..at + count], Logits::All, &run)?; // [count, vocab]
-            for row in 0..count {
-                let logits: Vec<f32> = logits.get(row)?.to_vec1()?;
-                if !are_numbers(&logits) {
-                    return Err(Error::NoNumbers { model: model.to_owned() });
-                }
-                measured.add(log_sum_exp(&logits) - f64::from(logits[chunk[at + row + 1] as usize]));
-            }
+        }
+        let mut logits = Vec::with_capacity(N);
+        for reader in &mut readers {
+            logits.push(reader.decoder.forward(&chunk[at..at + count], wanted, &run)?);
         }
         at += count;
-        progress(at, measured);
+        let foreseen = if scores { &chunk[at + 1 - count..at + 1] } else { &[] };
+        each(at, foreseen, logits.try_into().unwrap_or_else(|_| unreachable!("logits of each reader")))?;
     }
     Ok(())
 }
