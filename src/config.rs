@@ -154,6 +154,7 @@ const SURROUNDINGS: &[&str] = &[
     "KITTY_WINDOW_ID",
     "WT_SESSION",
     "USERNAME",
+    "OPENAI_API_KEY",
 ];
 
 /// A value of a setting.

@@ -1,4 +1,4 @@
-//! The flags that `perplexity` and `bench` share: what computes, and in what the KV cache is.
+//! The flags that `perplexity`, `fit` and `quantize` share: what computes, and in what the KV cache is.
 
 use super::exit::Usage;
 use crate::config::Settings;

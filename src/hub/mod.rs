@@ -6,7 +6,7 @@ mod api;
 mod error;
 mod files;
 pub mod hash;
-mod http;
+pub mod http;
 mod layout;
 pub mod lock_file;
 mod name;
