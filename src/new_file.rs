@@ -2,7 +2,7 @@
 //!
 //! On Linux the bytes have no name at all until they are complete (`O_TMPFILE`,
 //! <https://man7.org/linux/man-pages/man2/open.2.html>), so that even a kill leaves nothing. Elsewhere, and on file
-//! systems that cannot, they lie beside the name as `NAME.partial`, locked; one that a kill left is used anew.
+//! systems that cannot, they lie beside the name as `NAME.oai-partial`, locked; one that a kill left is used anew.
 
 use std::fs::{self, File};
 use std::io;
@@ -28,7 +28,7 @@ impl NewFile {
     }
 
     fn named(path: &Path) -> io::Result<NewFile> {
-        let partial = partial(path);
+        let partial = partial(path, "");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&partial)?;
         file.try_lock().map_err(|_| io::Error::new(io::ErrorKind::ResourceBusy, "another process is writing it"))?;
         file.set_len(0)?;
@@ -46,7 +46,7 @@ impl NewFile {
             #[cfg(target_os = "linux")]
             None => open_path(&self.file),
             #[cfg(not(target_os = "linux"))]
-            None => partial(&self.path),
+            None => partial(&self.path, ""),
         }
     }
 
@@ -59,8 +59,9 @@ impl NewFile {
         }
         #[cfg(target_os = "linux")]
         if self.partial.is_none() {
-            // A name cannot be given over another in one step, so that it takes a second name to rename from.
-            let partial = partial(&self.path);
+            // A name cannot be given over another in one step, so that it takes a second name to rename from, which no
+            // other process has.
+            let partial = partial(&self.path, &format!(".{}", std::process::id()));
             let name = if overwrite { &partial } else { &self.path };
             if overwrite {
                 let _ = fs::remove_file(&partial);
@@ -92,9 +93,10 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn partial(path: &Path) -> PathBuf {
+/// A name beside `path` that nothing but this program gives.
+fn partial(path: &Path, mark: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
+    name.push(format!("{mark}.oai-partial"));
     name.into()
 }
 
@@ -160,7 +162,7 @@ mod tests {
     fn what_a_kill_left_is_used_anew_and_what_another_writes_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        fs::write(partial(&path), "a longer leftover").unwrap();
+        fs::write(partial(&path, ""), "a longer leftover").unwrap();
         let new = NewFile::named(&path).unwrap();
         assert!(NewFile::named(&path).is_err());
         new.file().write_all(b"new").unwrap();
