@@ -51,16 +51,26 @@ mod tests {
             })
             .unwrap()
         };
+        // The data folder is this user's own, and others write there.
+        let kept = |settings: &Settings| -> Vec<_> {
+            let name = format!("question-{}.md", std::process::id());
+            std::fs::read_dir(&settings.paths.data_dir)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.file_name().is_some_and(|of| *of == *name))
+                .collect()
+        };
         std::os::unix::fs::symlink(&left, folder.path().join("left")).unwrap();
         let copies = settings(&format!("cp {home}/left"));
         std::fs::write(&left, "new").unwrap();
         assert_eq!(edit("old", &copies).unwrap(), "new");
-        assert_eq!(std::fs::read_dir(&copies.paths.data_dir).unwrap().count(), 0);
+        assert!(kept(&copies).is_empty());
         std::fs::write(&left, b"\xff").unwrap();
         let error = format!("{:#}", edit("old", &copies).unwrap_err());
-        let kept = std::fs::read_dir(&copies.paths.data_dir).unwrap().next().unwrap().unwrap().path();
+        let [kept] = &kept(&copies)[..] else { panic!("one file is kept") };
         assert!(error.contains(&kept.display().to_string()), "{error}");
         assert_eq!(std::fs::read(kept).unwrap(), b"\xff");
+        std::fs::remove_file(kept).unwrap();
         assert!(edit("old", &settings("false")).unwrap_err().to_string().contains("as it was"));
     }
 }
