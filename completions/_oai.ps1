@@ -44,6 +44,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List, search, export and delete saved conversations')
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
+            [CompletionResult]::new('quantize', 'quantize', [CompletionResultType]::ParameterValue, 'Make a model smaller, as a GGUF file')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
             [CompletionResult]::new('fit', 'fit', [CompletionResultType]::ParameterValue, 'Show which models fit this machine, and how fast each would be')
@@ -105,6 +106,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
         'oai;show' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
             [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'Print the chat template and nothing else')
+            [CompletionResult]::new('--tensors', '--tensors', [CompletionResultType]::ParameterName, 'List the tensors: names, types, shapes and sizes')
             [CompletionResult]::new('--provenance', '--provenance', [CompletionResultType]::ParameterName, 'Print where it came from: commit, files with their hashes, licence, time')
             [CompletionResult]::new('--architectures', '--architectures', [CompletionResultType]::ParameterName, 'List the architectures that run, and how far each is from its reference')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
@@ -435,6 +437,35 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'oai;quantize' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The file to write [default: SOURCE''s name with TYPE, in this folder]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write [default: SOURCE''s name with TYPE, in this folder]')
+            [CompletionResult]::new('--fit', '--fit', [CompletionResultType]::ParameterName, 'Choose each tensor''s type so that the model runs in so much memory: 6G, 7.5GiB, 800M')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Tokens of context that --fit makes room for [default: 8192, or the model''s own if that is less]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Tokens of context that --fit makes room for [default: 8192, or the model''s own if that is less]')
+            [CompletionResult]::new('--bits', '--bits', [CompletionResultType]::ParameterName, 'Choose each tensor''s type so that a weight has so many bits in the mean')
+            [CompletionResult]::new('--calibrate', '--calibrate', [CompletionResultType]::ParameterName, 'Collect an importance matrix from this text, and use it')
+            [CompletionResult]::new('--imatrix', '--imatrix', [CompletionResultType]::ParameterName, 'Use this importance matrix, of oai or llama-imatrix')
+            [CompletionResult]::new('--save-imatrix', '--save-imatrix', [CompletionResultType]::ParameterName, 'Write the importance matrix that --calibrate collects to a file')
+            [CompletionResult]::new('--tensor', '--tensor', [CompletionResultType]::ParameterName, 'Give the tensors whose names match PATTERN a type of their own; may be given several times')
+            [CompletionResult]::new('--keep-output', '--keep-output', [CompletionResultType]::ParameterName, 'The type of the output layer''s tensor')
+            [CompletionResult]::new('--keep-embedding', '--keep-embedding', [CompletionResultType]::ParameterName, 'The type of the token embedding''s tensor')
+            [CompletionResult]::new('--split', '--split', [CompletionResultType]::ParameterName, 'Write files of at most this size: 2G, 800M')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Compare the result with the source on this text: perplexity, KL divergence, top-1 agreement')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
+            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
+            [CompletionResult]::new('--pure', '--pure', [CompletionResultType]::ParameterName, 'Give all tensors the same type')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Overwrite FILE if it is there')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Overwrite FILE if it is there')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done to each tensor, and write nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'oai;perplexity' {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The text, exactly as it is; without it, standard input')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The text, exactly as it is; without it, standard input')
@@ -455,13 +486,26 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('--n-prompt', '--n-prompt', [CompletionResultType]::ParameterName, 'Tokens of a prefill test, or several numbers with commas; 0 is no such test')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Tokens of a decode test, or several; 0 is no such test')
             [CompletionResult]::new('--n-gen', '--n-gen', [CompletionResultType]::ParameterName, 'Tokens of a decode test, or several; 0 is no such test')
+            [CompletionResult]::new('--pg', '--pg', [CompletionResultType]::ParameterName, 'A test that decodes TG tokens after a prompt of PP, both timed as one; may be given again')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Tokens in the cache before a test, or several')
             [CompletionResult]::new('--n-depth', '--n-depth', [CompletionResultType]::ParameterName, 'Tokens in the cache before a test, or several')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Tokens that a pass of prefill takes at most, or several; 512 is what oai takes')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Tokens that a pass of prefill takes at most, or several; 512 is what oai takes')
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'How often each test is run')
             [CompletionResult]::new('--repetitions', '--repetitions', [CompletionResultType]::ParameterName, 'How often each test is run')
-            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads [default: all that this process may use]')
-            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array, an object a test')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Processor threads, or several numbers with commas [default: all that this process may use]')
+            [CompletionResult]::new('--kv-type', '--kv-type', [CompletionResultType]::ParameterName, 'What the KV cache holds, or several: f32, f16 or, in half the memory of f16, q8_0 [default: f16]')
+            [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Keep the results under a name')
+            [CompletionResult]::new('--against', '--against', [CompletionResultType]::ParameterName, 'Compare with the results that were kept under a name; exit with 1 if a test is slower')
+            [CompletionResult]::new('--tolerance', '--tolerance', [CompletionResultType]::ParameterName, 'By how much a test may be slower than before')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Measure a server that speaks OpenAI''s protocol, in turn with the model if one is named')
+            [CompletionResult]::new('--endpoint-model', '--endpoint-model', [CompletionResultType]::ParameterName, 'Which of the server''s models, if it has several')
+            [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Requests that the server gets at once, or several numbers')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON array, an object a test; with --against an object of rows and comparison')
+            [CompletionResult]::new('--csv', '--csv', [CompletionResultType]::ParameterName, 'Print CSV with a head, a line a test')
+            [CompletionResult]::new('--markdown', '--markdown', [CompletionResultType]::ParameterName, 'Print a Markdown table')
+            [CompletionResult]::new('--chart', '--chart', [CompletionResultType]::ParameterName, 'Draw tokens a second over the depth, which a terminal shows anyway where there are several')
+            [CompletionResult]::new('--child', '--child', [CompletionResultType]::ParameterName, 'Be the process that measures: requests come on standard input')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Open no connection to anywhere')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -571,6 +615,7 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List, search, export and delete saved conversations')
             [CompletionResult]::new('tokenize', 'tokenize', [CompletionResultType]::ParameterValue, 'Show the tokens of a text')
             [CompletionResult]::new('embed', 'embed', [CompletionResultType]::ParameterValue, 'Turn texts into vectors')
+            [CompletionResult]::new('quantize', 'quantize', [CompletionResultType]::ParameterValue, 'Make a model smaller, as a GGUF file')
             [CompletionResult]::new('perplexity', 'perplexity', [CompletionResultType]::ParameterValue, 'Measure how well a model foresees a text')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a model is')
             [CompletionResult]::new('fit', 'fit', [CompletionResultType]::ParameterValue, 'Show which models fit this machine, and how fast each would be')
@@ -664,6 +709,9 @@ Register-ArgumentCompleter -Native -CommandName 'oai' -ScriptBlock {
             break
         }
         'oai;help;embed' {
+            break
+        }
+        'oai;help;quantize' {
             break
         }
         'oai;help;perplexity' {

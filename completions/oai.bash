@@ -79,6 +79,9 @@ _oai() {
             oai,pull)
                 cmd="oai__subcmd__pull"
                 ;;
+            oai,quantize)
+                cmd="oai__subcmd__quantize"
+                ;;
             oai,rm)
                 cmd="oai__subcmd__rm"
                 ;;
@@ -159,6 +162,9 @@ _oai() {
                 ;;
             oai__subcmd__help,pull)
                 cmd="oai__subcmd__help__subcmd__pull"
+                ;;
+            oai__subcmd__help,quantize)
+                cmd="oai__subcmd__help__subcmd__quantize"
                 ;;
             oai__subcmd__help,rm)
                 cmd="oai__subcmd__help__subcmd__rm"
@@ -266,7 +272,7 @@ _oai() {
 
     case "${cmd}" in
         oai)
-            opts="-h -V --offline --help --version pull search list ls show rm import prune du verify lock login logout ask chat history tokenize embed perplexity bench fit top doctor tune config completions man help"
+            opts="-h -V --offline --help --version pull search list ls show rm import prune du verify lock login logout ask chat history tokenize embed quantize perplexity bench fit top doctor tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -406,7 +412,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__bench)
-            opts="-p -n -d -r -h -V --n-prompt --n-gen --n-depth --repetitions --json --threads --kv-type --offline --help --version"
+            opts="-p -n -d -b -r -h -V --n-prompt --n-gen --pg --n-depth --batch --repetitions --threads --kv-type --json --csv --markdown --chart --save --against --tolerance --endpoint --endpoint-model --concurrency --child --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -428,11 +434,23 @@ _oai() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --pg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --n-depth)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -449,6 +467,30 @@ _oai() {
                     return 0
                     ;;
                 --kv-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --save)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tolerance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint-model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -718,7 +760,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__help)
-            opts="pull search list show rm import prune du verify lock login logout ask chat history tokenize embed perplexity bench fit top doctor tune config completions man help"
+            opts="pull search list show rm import prune du verify lock login logout ask chat history tokenize embed quantize perplexity bench fit top doctor tune config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1110,6 +1152,20 @@ _oai() {
             return 0
             ;;
         oai__subcmd__help__subcmd__pull)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        oai__subcmd__help__subcmd__quantize)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1677,6 +1733,84 @@ _oai() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        oai__subcmd__quantize)
+            opts="-o -c -f -h -V --output --fit --context --bits --calibrate --imatrix --save-imatrix --tensor --keep-output --keep-embedding --pure --split --report --force --dry-run --json --threads --kv-type --offline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bits)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --calibrate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --imatrix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --save-imatrix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tensor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-embedding)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --split)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kv-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         oai__subcmd__rm)
             opts="-y -h -V --yes --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1714,7 +1848,7 @@ _oai() {
             return 0
             ;;
         oai__subcmd__show)
-            opts="-h -V --json --template --provenance --architectures --offline --help --version"
+            opts="-h -V --json --template --tensors --provenance --architectures --offline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

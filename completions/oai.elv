@@ -41,6 +41,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand history 'List, search, export and delete saved conversations'
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
+            cand quantize 'Make a model smaller, as a GGUF file'
             cand perplexity 'Measure how well a model foresees a text'
             cand bench 'Measure how fast a model is'
             cand fit 'Show which models fit this machine, and how fast each would be'
@@ -97,6 +98,7 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;show'= {
             cand --json 'Print a JSON object'
             cand --template 'Print the chat template and nothing else'
+            cand --tensors 'List the tensors: names, types, shapes and sizes'
             cand --provenance 'Print where it came from: commit, files with their hashes, licence, time'
             cand --architectures 'List the architectures that run, and how far each is from its reference'
             cand --offline 'Open no connection to anywhere'
@@ -395,6 +397,34 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'oai;quantize'= {
+            cand -o 'The file to write [default: SOURCE''s name with TYPE, in this folder]'
+            cand --output 'The file to write [default: SOURCE''s name with TYPE, in this folder]'
+            cand --fit 'Choose each tensor''s type so that the model runs in so much memory: 6G, 7.5GiB, 800M'
+            cand -c 'Tokens of context that --fit makes room for [default: 8192, or the model''s own if that is less]'
+            cand --context 'Tokens of context that --fit makes room for [default: 8192, or the model''s own if that is less]'
+            cand --bits 'Choose each tensor''s type so that a weight has so many bits in the mean'
+            cand --calibrate 'Collect an importance matrix from this text, and use it'
+            cand --imatrix 'Use this importance matrix, of oai or llama-imatrix'
+            cand --save-imatrix 'Write the importance matrix that --calibrate collects to a file'
+            cand --tensor 'Give the tensors whose names match PATTERN a type of their own; may be given several times'
+            cand --keep-output 'The type of the output layer''s tensor'
+            cand --keep-embedding 'The type of the token embedding''s tensor'
+            cand --split 'Write files of at most this size: 2G, 800M'
+            cand --report 'Compare the result with the source on this text: perplexity, KL divergence, top-1 agreement'
+            cand --threads 'Processor threads [default: all that this process may use]'
+            cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
+            cand --pure 'Give all tensors the same type'
+            cand -f 'Overwrite FILE if it is there'
+            cand --force 'Overwrite FILE if it is there'
+            cand --dry-run 'Print what would be done to each tensor, and write nothing'
+            cand --json 'Print a JSON object'
+            cand --offline 'Open no connection to anywhere'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'oai;perplexity'= {
             cand -f 'The text, exactly as it is; without it, standard input'
             cand --file 'The text, exactly as it is; without it, standard input'
@@ -414,13 +444,26 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand --n-prompt 'Tokens of a prefill test, or several numbers with commas; 0 is no such test'
             cand -n 'Tokens of a decode test, or several; 0 is no such test'
             cand --n-gen 'Tokens of a decode test, or several; 0 is no such test'
+            cand --pg 'A test that decodes TG tokens after a prompt of PP, both timed as one; may be given again'
             cand -d 'Tokens in the cache before a test, or several'
             cand --n-depth 'Tokens in the cache before a test, or several'
+            cand -b 'Tokens that a pass of prefill takes at most, or several; 512 is what oai takes'
+            cand --batch 'Tokens that a pass of prefill takes at most, or several; 512 is what oai takes'
             cand -r 'How often each test is run'
             cand --repetitions 'How often each test is run'
-            cand --threads 'Processor threads [default: all that this process may use]'
-            cand --kv-type 'What the KV cache holds: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
-            cand --json 'Print a JSON array, an object a test'
+            cand --threads 'Processor threads, or several numbers with commas [default: all that this process may use]'
+            cand --kv-type 'What the KV cache holds, or several: f32, f16 or, in half the memory of f16, q8_0 [default: f16]'
+            cand --save 'Keep the results under a name'
+            cand --against 'Compare with the results that were kept under a name; exit with 1 if a test is slower'
+            cand --tolerance 'By how much a test may be slower than before'
+            cand --endpoint 'Measure a server that speaks OpenAI''s protocol, in turn with the model if one is named'
+            cand --endpoint-model 'Which of the server''s models, if it has several'
+            cand --concurrency 'Requests that the server gets at once, or several numbers'
+            cand --json 'Print a JSON array, an object a test; with --against an object of rows and comparison'
+            cand --csv 'Print CSV with a head, a line a test'
+            cand --markdown 'Print a Markdown table'
+            cand --chart 'Draw tokens a second over the depth, which a terminal shows anyway where there are several'
+            cand --child 'Be the process that measures: requests come on standard input'
             cand --offline 'Open no connection to anywhere'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -522,6 +565,7 @@ set edit:completion:arg-completer[oai] = {|@words|
             cand history 'List, search, export and delete saved conversations'
             cand tokenize 'Show the tokens of a text'
             cand embed 'Turn texts into vectors'
+            cand quantize 'Make a model smaller, as a GGUF file'
             cand perplexity 'Measure how well a model foresees a text'
             cand bench 'Measure how fast a model is'
             cand fit 'Show which models fit this machine, and how fast each would be'
@@ -590,6 +634,8 @@ set edit:completion:arg-completer[oai] = {|@words|
         &'oai;help;tokenize'= {
         }
         &'oai;help;embed'= {
+        }
+        &'oai;help;quantize'= {
         }
         &'oai;help;perplexity'= {
         }

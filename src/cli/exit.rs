@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use crate::tui::{terminal, theme};
-use crate::{config, engine, hub, model, session, tune, weights};
+use crate::{bench, config, engine, hub, model, quant, session, tune, weights};
 
 /// Stopped by Ctrl-C: not an error to print, only a code to return.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +34,12 @@ pub const UNUSABLE: u8 = 4;
 /// Code, and what it means, for the man page.
 pub const CODES: &[(u8, &str)] = &[
     (0, "success; also when the reader of a pipe went away"),
-    (1, "any other failure"),
+    (1, "any other failure; of bench --against also a test that became slower"),
     (2, "usage: an unknown flag, a bad value, a missing argument"),
     (3, "the model's name is unknown, or the model is not on this machine"),
     (UNUSABLE, "the model cannot be used: damaged or truncated file, no tokenizer, unknown architecture"),
     (5, "the prompt or the text is longer than the context"),
-    (6, "the hub or the network failed: no connection, no permission, not found, wrong hash"),
+    (6, "the hub, a server or the network failed: no connection, no permission, not found, wrong hash"),
     (7, "input or output failed: not UTF-8, unreadable file, read-only cache, full disk"),
     (8, "configuration or environment: bad file, bad OAI_ variable, no home folder"),
     (130, "interrupted by Ctrl-C"),
@@ -74,6 +74,12 @@ fn code(error: &anyhow::Error) -> u8 {
                 _ => 6,
             };
         }
+        if let Some(error) = cause.downcast_ref::<bench::endpoint::Error>() {
+            return if error.is_usage() { 2 } else { 6 };
+        }
+        if let Some(error) = cause.downcast_ref::<bench::saved::Error>() {
+            return if error.is_usage() { 2 } else { 7 };
+        }
         if let Some(error) = cause.downcast_ref::<engine::Error>() {
             return match error {
                 engine::Error::PromptTooLong { .. }
@@ -91,11 +97,28 @@ fn code(error: &anyhow::Error) -> u8 {
                 | engine::Error::NoNumbers { .. }
                 | engine::Error::OtherVocabulary { .. }
                 | engine::Error::NothingToDraft { .. }
+                | engine::Error::OtherVocabularies { .. }
+                | engine::Error::NotGguf { .. }
                 | engine::Error::NothingLeft { .. } => UNUSABLE,
-                engine::Error::Model(model::Error::Weights(e)) => of_weights(e),
-                engine::Error::Model(_) => UNUSABLE,
+                engine::Error::Model(error) => of_model(error),
                 engine::Error::Stopped => 1,
             };
+        }
+        if let Some(error) = cause.downcast_ref::<model::Error>() {
+            return of_model(error);
+        }
+        if let Some(error) = cause.downcast_ref::<quant::Error>() {
+            return match error {
+                quant::Error::NoMatch { .. } | quant::Error::NeedsImportance { .. } | quant::Error::Exists { .. } => 2,
+                quant::Error::Write { .. } => 7,
+                quant::Error::NoNumbers { .. } | quant::Error::TooLarge { .. } => UNUSABLE,
+                quant::Error::Model(error) => of_model(error),
+                quant::Error::Weights(error) => of_weights(error),
+                quant::Error::Imatrix(error) => of_imatrix(error),
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<quant::ImatrixError>() {
+            return of_imatrix(error);
         }
         if let Some(error) = cause.downcast_ref::<tune::Error>() {
             return match error {
@@ -107,6 +130,20 @@ fn code(error: &anyhow::Error) -> u8 {
         }
     }
     1
+}
+
+fn of_model(error: &model::Error) -> u8 {
+    match error {
+        model::Error::Weights(error) => of_weights(error),
+        _ => UNUSABLE,
+    }
+}
+
+fn of_imatrix(error: &quant::ImatrixError) -> u8 {
+    match error {
+        quant::ImatrixError::Weights(error) => of_weights(error),
+        _ => UNUSABLE,
+    }
 }
 
 fn of_weights(error: &weights::Error) -> u8 {

@@ -28,6 +28,7 @@ mod process;
 mod provenance;
 mod prune;
 mod pull;
+mod quantize;
 mod rm;
 mod sampling;
 mod search;
@@ -86,6 +87,7 @@ enum Command {
     History(history::Args),
     Tokenize(tokenize::Args),
     Embed(embed::Args),
+    Quantize(quantize::Args),
     Perplexity(perplexity::Args),
     Bench(bench::Args),
     Fit(fit::Args),
@@ -134,8 +136,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             speculation.apply(&mut settings)?;
         }
         Command::Embed(args) => args.apply(&mut settings)?,
+        Command::Bench(args) => args.apply(&mut settings)?,
         Command::Perplexity(perplexity::Args { compute, .. })
-        | Command::Bench(bench::Args { compute, .. })
+        | Command::Quantize(quantize::Args { compute, .. })
         | Command::Fit(fit::Args { compute, .. }) => compute.apply(&mut settings)?,
         _ => {}
     }
@@ -159,6 +162,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::History(args) => history::run(&args, &settings),
         Command::Tokenize(args) => tokenize::run(&args, &settings),
         Command::Embed(args) => embed::run(&args, &settings),
+        Command::Quantize(args) => quantize::run(&args, &settings),
         Command::Perplexity(args) => perplexity::run(&args, &settings),
         Command::Bench(args) => bench::run(&args, &settings),
         Command::Fit(args) => fit::run(&args, &settings),
