@@ -8,6 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::{Bytes, Error, MappedTensor, TensorType};
 
 /// All tensors of a folder, mapped.
+#[derive(Clone)]
 pub struct SafetensorsFolder {
     pub folder: PathBuf,
     pub size_bytes: u64,

@@ -15,6 +15,7 @@ use crate::model::Error;
 use crate::weights::{Bytes, Gguf, MappedTensor, SafetensorsFolder, Source, TensorType};
 
 /// Where a model comes from. Tensors are asked for by their GGUF names.
+#[derive(Clone)]
 pub enum Checkpoint {
     Gguf(Gguf),
     Folder {
@@ -159,6 +160,47 @@ impl Checkpoint {
         Ok(Matrix::new(tensor))
     }
 
+    /// Where layer `layer` has the `part` of all experts in one tensor: its stem, an expert's rows in it, and which of them
+    /// the part is; `None` where each expert has tensors of its own.
+    fn stacked(&self, layer: usize, part: &str, rows: usize) -> Option<(String, usize, Vec<usize>)> {
+        // Gate and up of all experts in one tensor, `[count, 2 * rows, columns]`.
+        let half = ["ffn_gate", "ffn_up"].iter().position(|name| *name == part);
+        let fused = half.filter(|_| self.has(&format!("blk.{layer}.ffn_gate_up_exps.weight")));
+        let (stem, all_rows) = match fused {
+            Some(_) => (format!("blk.{layer}.ffn_gate_up_exps"), 2 * rows),
+            None => (format!("blk.{layer}.{part}_exps"), rows),
+        };
+        let alternating = self.hf_family().is_some_and(|family| family.hf_alternating_experts);
+        let wanted: Vec<usize> = match fused {
+            Some(half) if alternating => (0..rows).map(|row| 2 * row + half).collect(),
+            Some(half) => (half * rows..(half + 1) * rows).collect(),
+            None => (0..rows).collect(),
+        };
+        self.has(&format!("{stem}.weight")).then_some((stem, all_rows, wanted))
+    }
+
+    /// The biases of the layers of `count` experts, of those that have one.
+    pub(super) fn expert_biases(
+        &self,
+        layer: usize,
+        part: &str,
+        count: usize,
+        rows: usize,
+    ) -> Result<Vec<Option<Arc<Vec<f32>>>>, Error> {
+        let Some((stem, all_rows, wanted)) = self.stacked(layer, part, rows) else {
+            let bias = |expert| self.vector_if_any(&format!("blk.{layer}.{part}.{expert}.bias"), rows);
+            let bias = |expert| Ok(bias(expert)?.map(|bias| bias.to_vec1().map(Arc::new)).transpose()?);
+            return (0..count).map(bias).collect();
+        };
+        let name = format!("{stem}.bias");
+        if !self.has(&name) {
+            return Ok(vec![None; count]);
+        }
+        let all = self.grid(&name, count, all_rows)?.to_vec2::<f32>()?;
+        let chosen = |all: Vec<f32>| Some(Arc::new(wanted.iter().map(|row| all[*row]).collect()));
+        Ok(all.into_iter().map(chosen).collect())
+    }
+
     /// The layers of `count` experts: one tensor `[count, rows, columns]`, or one for each; a bias where there is one.
     pub(super) fn experts(
         &self,
@@ -168,56 +210,29 @@ impl Checkpoint {
         rows: usize,
         columns: usize,
     ) -> Result<Vec<Linear>, Error> {
-        // Gate and up of all experts in one tensor, `[count, 2 * rows, columns]`.
-        let half = match part {
-            "ffn_gate" => Some(0),
-            "ffn_up" => Some(1),
-            _ => None,
-        };
-        let fused = half.filter(|_| self.has(&format!("blk.{layer}.ffn_gate_up_exps.weight")));
-        let (stem, all_rows) = match fused {
-            Some(_) => (format!("blk.{layer}.ffn_gate_up_exps"), 2 * rows),
-            None => (format!("blk.{layer}.{part}_exps"), rows),
-        };
-        if !self.has(&format!("{stem}.weight")) {
+        let Some((stem, all_rows, wanted)) = self.stacked(layer, part, rows) else {
             return (0..count)
                 .map(|expert| self.linear(&format!("blk.{layer}.{part}.{expert}"), rows, columns, false))
                 .collect();
-        }
-        let alternating = self.hf_family().is_some_and(|family| family.hf_alternating_experts);
-        let wanted: Vec<usize> = match fused {
-            Some(half) if alternating => (0..rows).map(|row| 2 * row + half).collect(),
-            Some(half) => (half * rows..(half + 1) * rows).collect(),
-            None => (0..rows).collect(),
         };
-        let biases = match self.has(&format!("{stem}.bias")) {
-            true => Some(self.grid(&format!("{stem}.bias"), count, all_rows)?.to_vec2::<f32>()?),
-            false => None,
-        };
+        let biases = self.expert_biases(layer, part, count, rows)?;
         let stacked = &self.sliceable(&format!("{stem}.weight"))?;
         // gpt-oss stores plain matrices `[in, out]`, and quantized ones as everybody does.
-        let turned = alternating && stacked.dtype.block_elements() == 1;
+        let turned =
+            self.hf_family().is_some_and(|family| family.hf_alternating_experts) && stacked.dtype.block_elements() == 1;
         let shape = if turned { [count, columns, all_rows] } else { [count, all_rows, columns] };
         if stacked.shape != shape {
             return Err(self.wrong_shape(stacked, &shape));
         }
-        let one = |expert: usize| {
+        let one = |(expert, bias)| {
             let mut tensor = stacked.rows(expert..expert + 1);
             tensor.shape.remove(0);
             if turned {
                 tensor = tensor.transposed();
             }
-            let weight = self.checked_matrix(tensor.select(&wanted), Some(rows), columns)?;
-            let bias = match &biases {
-                Some(all) => {
-                    let chosen = wanted.iter().map(|row| all[expert][*row]).collect();
-                    Some(Arc::new(chosen))
-                }
-                None => None,
-            };
-            Ok(Linear { weight, bias })
+            Ok(Linear { weight: self.checked_matrix(tensor.select(&wanted), Some(rows), columns)?, bias })
         };
-        (0..count).map(one).collect()
+        biases.into_iter().enumerate().map(one).collect()
     }
 
     /// The `count` matrices of the tensor `name` `[count, rows, columns]`.

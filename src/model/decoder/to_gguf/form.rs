@@ -1,5 +1,6 @@
 //! A tensor of a GGUF file that is yet to be written.
 
+use super::made::Made;
 use crate::kernels;
 use crate::model::Error;
 use crate::model::decoder::linear::{Matrix, with_floats};
@@ -24,6 +25,11 @@ enum Elements {
     /// not that in its place.
     Matrices {
         matrices: Vec<Matrix>,
+        order: Option<Vec<u32>>,
+    },
+    /// The same of matrices that are made for it.
+    Made {
+        made: Made,
         order: Option<Vec<u32>>,
     },
     Values(Vec<f32>),
@@ -58,6 +64,18 @@ impl FormTensor {
         let shape = vec![matrices.len(), matrices[0].rows(), matrices[0].columns()];
         let dtype = exact(&matrices.iter().collect::<Vec<_>>());
         FormTensor { name, shape, dtype, elements: Elements::Matrices { matrices, order: None }, columns: None }
+    }
+
+    /// Matrices that are made when they are read, `shape` and `dtype` of all of them; `order` as above, of one that has
+    /// as many rows.
+    pub(super) fn made(
+        made: Made,
+        name: String,
+        shape: Vec<usize>,
+        dtype: TensorType,
+        order: Option<Vec<u32>>,
+    ) -> FormTensor {
+        FormTensor { name, shape, dtype, elements: Elements::Made { made, order }, columns: None }
     }
 
     /// The same as numbers that are not quantized.
@@ -101,6 +119,7 @@ impl FormTensor {
             Elements::Matrices { matrices, .. } => {
                 matrices.iter().filter_map(Matrix::stored).for_each(MappedTensor::release)
             }
+            Elements::Made { made, .. } => made.sources.iter().for_each(MappedTensor::release),
             Elements::Values(_) => {}
         }
     }
@@ -119,19 +138,8 @@ impl FormTensor {
                 kernels::dequantize_rows(tensor.dtype, bytes, out);
             }
             Elements::Values(values) => out.copy_from_slice(&values[first * columns..][..out.len()]),
-            Elements::Matrices { matrices, order } => {
-                let each = order.as_ref().map_or(matrices[0].rows(), Vec::len).max(1);
-                let (mut row, last) = (first, first + out.len() / columns);
-                while row < last {
-                    let until = last.min((row / each + 1) * each);
-                    let ids: Vec<u32> = (row % each..row % each + until - row)
-                        .map(|row| order.as_ref().map_or(row as u32, |order| order[row]))
-                        .collect();
-                    let out = &mut out[(row - first) * columns..(until - first) * columns];
-                    with_floats(&matrices[row / each].embed(&ids)?, |values| out.copy_from_slice(values))?;
-                    row = until;
-                }
-            }
+            Elements::Matrices { matrices, order } => copy_rows(matrices, order.as_deref(), first, columns, out)?,
+            Elements::Made { made, order } => copy_rows(&made.matrices()?, order.as_deref(), first, columns, out)?,
         }
         if let Some(order) = &self.columns {
             for row in out.chunks_mut(columns) {
@@ -141,6 +149,27 @@ impl FormTensor {
         }
         Ok(())
     }
+}
+
+/// Rows of `matrices`, which all have as many, one below the other; `order` as [`Elements`] has it.
+fn copy_rows(
+    matrices: &[Matrix],
+    order: Option<&[u32]>,
+    first: usize,
+    columns: usize,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    let each = order.map_or(matrices[0].rows(), <[u32]>::len).max(1);
+    let (mut row, last) = (first, first + out.len() / columns);
+    while row < last {
+        let until = last.min((row / each + 1) * each);
+        let ids: Vec<u32> =
+            (row % each..row % each + until - row).map(|row| order.map_or(row as u32, |order| order[row])).collect();
+        let out = &mut out[(row - first) * columns..(until - first) * columns];
+        with_floats(&matrices[row / each].embed(&ids)?, |values| out.copy_from_slice(values))?;
+        row = until;
+    }
+    Ok(())
 }
 
 /// The type that holds the elements of all `matrices` as they are: what dequantizing GPTQ and the like gives takes all of

@@ -1,10 +1,11 @@
 //! The tensors of latent attention: what widens a latent is a matrix for each head's keys, turned, and one for its values.
 
-use super::FormTensor;
 use super::tensors::Tensors;
 use crate::model::Error;
+use crate::model::decoder::checkpoint::Checkpoint;
 use crate::model::decoder::config::{DecoderConfig, Latent};
 use crate::model::decoder::family::NormKind;
+use crate::weights::MappedTensor;
 
 impl Tensors<'_> {
     pub fn latent_attention(&mut self, index: usize, latent: &Latent) -> Result<(), Error> {
@@ -22,10 +23,13 @@ impl Tensors<'_> {
         }
         self.linear(&name("attn_kv_a_mqa"), rank + rope_dim, hidden, None)?;
         self.norm(&name("attn_kv_a_norm"), &name("attn_kv_a_norm"), rank, NormKind::Rms)?;
-        let (keys, values) =
-            self.checkpoint.keys_and_values(&name("attn_kv_b.weight"), heads, (nope_dim, v_dim), rank)?;
-        self.all.push(FormTensor::experts(name("attn_k_b.weight"), keys));
-        self.all.push(FormTensor::experts(name("attn_v_b.weight"), values));
+        let widen = name("attn_kv_b.weight");
+        let source: Vec<MappedTensor> = self.checkpoint.find(&widen).cloned().into_iter().collect();
+        let (stem, dims) = (widen.clone(), (nope_dim, v_dim));
+        let keys = move |checkpoint: &Checkpoint| Ok(checkpoint.keys_and_values(&stem, heads, dims, rank)?.0);
+        let values = move |checkpoint: &Checkpoint| Ok(checkpoint.keys_and_values(&widen, heads, dims, rank)?.1);
+        self.stacked(name("attn_k_b.weight"), [heads, rank, nope_dim], source.clone(), true, keys)?;
+        self.stacked(name("attn_v_b.weight"), [heads, v_dim, rank], source, true, values)?;
         self.linear(&name("attn_output"), hidden, heads * v_dim, None)
     }
 }

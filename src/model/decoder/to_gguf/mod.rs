@@ -3,11 +3,14 @@
 mod embeddings;
 mod form;
 mod latent;
+mod made;
 mod metadata;
 mod mixers;
 mod recurrent;
 mod rwkv;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 pub use form::FormTensor;
 
@@ -68,8 +71,8 @@ impl Checkpoint {
             return Err(unsupported(what));
         }
         let mut tensors = metadata::set(metadata, config, self.vocab_size()).map_err(|what| unsupported(&what))?;
-        if let Some((key, sections)) = self.rope_sections(config) {
-            metadata.set(&key, sections);
+        for (key, value) in [self.rope_sections(config), self.deep_layers(config)].into_iter().flatten() {
+            metadata.set(&key, value);
         }
         tensors.extend(tensors::all(self, config)?);
         for (key, part) in rwkv::RANKS {
@@ -114,6 +117,16 @@ impl Checkpoint {
         sections.resize(4, 0);
         let sections = sections.into_iter().map(|pairs| Value::I32(pairs as i32)).collect();
         Some((format!("{architecture}.rope.dimension_sections"), Value::Array(sections)))
+    }
+
+    /// How many layers a picture enters besides the first, which readers of a Qwen 3 that also sees ask for.
+    fn deep_layers(&self, config: &DecoderConfig) -> Option<(String, Value)> {
+        let architecture = config.family.gguf_architecture;
+        let Checkpoint::Folder { config: json, .. } = self else { return None };
+        let layers = json["vision_config"]["deepstack_visual_indexes"].as_array()?.len();
+        architecture
+            .starts_with("qwen3vl")
+            .then(|| (format!("{architecture}.n_deepstack_layers"), Value::U32(layers as u32)))
     }
 }
 

@@ -57,10 +57,10 @@ impl Tensors<'_> {
             .map(|order| (0..keys as u32).chain(order.into_iter().map(|row| keys as u32 + row)).collect::<Vec<_>>());
         if self.checkpoint.has(&name("ssm_in.weight")) {
             let group = value_heads / key_heads * value_dim;
-            let both = self.checkpoint.linear(&name("ssm_in"), keys + 2 * values, hidden, false)?;
+            let shape = [keys + 2 * values, hidden];
             let [qkv, gate] = unwoven(key_heads, key_dim, group);
-            self.push(&name("attn_qkv"), both.clone(), Some(qkv));
-            self.push(&name("attn_gate"), both, Some(gate));
+            self.part_of(&name("ssm_in"), shape, &name("attn_qkv"), Some(qkv))?;
+            self.part_of(&name("ssm_in"), shape, &name("attn_gate"), Some(gate))?;
         } else {
             self.linear(&name("attn_qkv"), keys + values, hidden, after_keys.clone())?;
             self.linear(&name("attn_gate"), values, hidden, order(value_dim))?;
@@ -77,12 +77,12 @@ impl Tensors<'_> {
         let bias = in_order(bias, 1, order(1).as_deref());
         self.all.push(FormTensor::values(name("ssm_dt.bias"), &[value_heads], bias));
         self.norm(&name("ssm_norm"), &name("ssm_norm"), value_dim, NormKind::Rms)?;
-        let output = self.checkpoint.linear(&name("ssm_out"), hidden, values, false)?;
-        let output = FormTensor::matrix(name("ssm_out.weight"), output.weight, None);
-        self.all.push(match order(value_dim) {
-            Some(order) => output.with_columns(order),
-            None => output,
-        });
+        self.linear(&name("ssm_out"), hidden, values, None)?;
+        if let Some(order) = order(value_dim)
+            && let Some(output) = self.all.pop()
+        {
+            self.all.push(output.with_columns(order));
+        }
         Ok(())
     }
 

@@ -2,19 +2,25 @@
 //!
 //! What each family's files hold: <https://github.com/ggml-org/llama.cpp/tree/master/conversion>.
 
+use std::sync::Arc;
+
 use super::FormTensor;
+use super::made::{Last, Made};
 use crate::model::Error;
 use crate::model::decoder::checkpoint::Checkpoint;
 use crate::model::decoder::config::{DecoderConfig, Experts, LayerConfig, MixerKind};
 use crate::model::decoder::family::{NormKind, QkNorm, QkvLayout, Residual, RopePairs};
-use crate::model::decoder::linear::Linear;
+use crate::model::decoder::linear::Matrix;
+use crate::model::decoder::packed::Packing;
+use crate::weights::{MappedTensor, TensorType};
 
 /// Families whose GGUF files keep gate and up in one matrix where safetensors do.
 const FUSED_GATES: &[&str] = &["phi3", "glm4", "chatglm"];
 
 /// All tensors of `checkpoint`, in the order of the layers.
 pub fn all(checkpoint: &Checkpoint, config: &DecoderConfig) -> Result<Vec<FormTensor>, Error> {
-    let mut tensors = Tensors { checkpoint, config, all: Vec::new() };
+    let shared = Arc::new(checkpoint.clone());
+    let mut tensors = Tensors { checkpoint: shared, config, all: Vec::new(), last: Last::default() };
     let embedding = checkpoint.matrix("token_embd.weight", None, config.hidden_size)?;
     let rows = embedding.rows();
     tensors.all.push(FormTensor::matrix("token_embd.weight".to_owned(), embedding, None));
@@ -32,7 +38,7 @@ pub fn all(checkpoint: &Checkpoint, config: &DecoderConfig) -> Result<Vec<FormTe
     // LFM2's files call it so.
     let last = if config.family.gguf_architecture.starts_with("lfm2") { "token_embd_norm" } else { "output_norm" };
     tensors.norm("output_norm", last, config.hidden_size, config.family.norm)?;
-    if checkpoint.has("output.weight") {
+    if checkpoint.has("output.weight") && !holds_embedding_twice(checkpoint) {
         let output = checkpoint.matrix("output.weight", Some(rows), config.hidden_size)?;
         tensors.all.push(FormTensor::matrix("output.weight".to_owned(), output, None));
     }
@@ -40,10 +46,18 @@ pub fn all(checkpoint: &Checkpoint, config: &DecoderConfig) -> Result<Vec<FormTe
     Ok(tensors.all)
 }
 
+/// Whether the output layer is the embedding, which packers store a second time: some readers expect it once.
+fn holds_embedding_twice(checkpoint: &Checkpoint) -> bool {
+    let [embedding, output] = ["token_embd.weight", "output.weight"].map(|name| checkpoint.find(name));
+    embedding.zip(output).is_some_and(|(a, b)| a.dtype == b.dtype && a.data() == b.data())
+}
+
 pub struct Tensors<'a> {
-    pub checkpoint: &'a Checkpoint,
+    /// What is made later is made of it.
+    pub checkpoint: Arc<Checkpoint>,
     pub config: &'a DecoderConfig,
     pub all: Vec<FormTensor>,
+    last: Last,
 }
 
 impl Tensors<'_> {
@@ -59,7 +73,9 @@ impl Tensors<'_> {
         let (attn_norm, ffn_norm) = match family.gguf_architecture {
             "rwkv7" => ("attn_norm", "attn_norm_2"),
             "falcon" if !shared => ("attn_norm_2", "attn_norm"),
-            "gpt-oss" | "qwen3next" | "qwen35" | "qwen35moe" => ("attn_norm", "post_attention_norm"),
+            "glm4moe" | "gpt-oss" | "qwen3next" | "qwen35" | "qwen35moe" | "seed_oss" => {
+                ("attn_norm", "post_attention_norm")
+            }
             _ => ("attn_norm", "ffn_norm"),
         };
         let norms = [
@@ -146,9 +162,9 @@ impl Tensors<'_> {
         let name = |part: &str| format!("blk.{index}.{part}{suffix}");
         let fused = family.gated && !self.checkpoint.has(&format!("{}.weight", name("ffn_gate")));
         if fused && !FUSED_GATES.contains(&family.gguf_architecture) {
-            let both = self.checkpoint.linear(&name("ffn_up"), 2 * size, hidden_size, false)?;
             for (part, rows) in [("ffn_gate", 0..size), ("ffn_up", size..2 * size)] {
-                self.push(&name(part), both.clone(), Some(rows.map(|row| row as u32).collect()));
+                let rows = rows.map(|row| row as u32).collect();
+                self.part_of(&name("ffn_up"), [2 * size, hidden_size], &name(part), Some(rows))?;
             }
         } else {
             if family.gated && !fused {
@@ -160,14 +176,13 @@ impl Tensors<'_> {
     }
 
     fn experts(&mut self, index: usize, experts: &Experts) -> Result<(), Error> {
-        let (checkpoint, hidden) = (self.checkpoint, self.config.hidden_size);
+        let (checkpoint, hidden) = (self.checkpoint.clone(), self.config.hidden_size);
         let (count, size) = (experts.count, experts.feed_forward_size);
         let name = |part: &str| format!("blk.{index}.{part}");
-        let router = checkpoint.linear(&name("ffn_gate_inp"), count, hidden, false)?;
-        self.push(&name("ffn_gate_inp"), router, None);
+        self.linear(&name("ffn_gate_inp"), count, hidden, None)?;
         // What chooses experts is small, and stays as exact as can be.
         if let Some(router) = self.all.iter_mut().rfind(|tensor| tensor.name == name("ffn_gate_inp.weight")) {
-            router.dtype = crate::weights::TensorType::F32;
+            router.dtype = TensorType::F32;
         }
         self.vector(&name("exp_probs_b.bias"), &name("exp_probs_b.bias"), count)?;
         self.beside_experts(index, experts)?;
@@ -177,17 +192,22 @@ impl Tensors<'_> {
             parts.remove(0);
         }
         if self.config.family.gguf_architecture == "gemma4" && checkpoint.has(&gate_up) {
-            let both = checkpoint.stack(&gate_up, count, 2 * size, hidden)?;
-            self.all.push(FormTensor::experts(gate_up, both));
+            let (sources, stem) = (checkpoint.find(&gate_up).cloned().into_iter().collect(), gate_up.clone());
+            let stack = move |checkpoint: &Checkpoint| checkpoint.stack(&stem, count, 2 * size, hidden);
+            self.stacked(gate_up, [count, 2 * size, hidden], sources, false, stack)?;
             parts.drain(..2);
         }
         for (part, rows, columns) in parts {
-            let layers = checkpoint.experts(index, part, count, rows, columns)?;
-            let biases: Option<Vec<&[f32]>> = layers.iter().map(|layer| layer.bias.as_ref().map(|b| &b[..])).collect();
-            let biases = biases.map(|biases| biases.concat());
-            let matrices = layers.into_iter().map(|layer| layer.weight).collect();
-            self.all.push(FormTensor::experts(name(&format!("{part}_exps.weight")), matrices));
-            if let Some(biases) = biases {
+            let biases: Option<Vec<_>> = checkpoint.expert_biases(index, part, count, rows)?.into_iter().collect();
+            let biases = biases.map(|all| all.iter().flat_map(|bias| bias.iter().copied()).collect::<Vec<f32>>());
+            let sources = expert_tensors(&checkpoint, index, part, count);
+            let turned = self.config.family.hf_alternating_experts;
+            let matrices = move |checkpoint: &Checkpoint| {
+                let layers = checkpoint.experts(index, part, count, rows, columns)?;
+                Ok(layers.into_iter().map(|layer| layer.weight).collect())
+            };
+            self.stacked(name(&format!("{part}_exps.weight")), [count, rows, columns], sources, turned, matrices)?;
+            if let Some(biases) = biases.filter(|biases| !self.is_filler(part, biases)) {
                 self.all.push(FormTensor::values(name(&format!("{part}_exps.bias")), &[count, rows], biases));
             }
         }
@@ -204,20 +224,90 @@ impl Tensors<'_> {
 
     /// The layer `stem`, whose rows `order` may put elsewhere, and its bias where it has one.
     pub fn linear(&mut self, stem: &str, rows: usize, columns: usize, order: Option<Vec<u32>>) -> Result<(), Error> {
-        let linear = self.checkpoint.linear(stem, rows, columns, false)?;
-        self.push(stem, linear, order);
+        self.part_of(stem, [rows, columns], stem, order)
+    }
+
+    /// The rows `order` of the layer `stem`, which has `[rows, columns]`, as the layer `gguf`; and of its bias.
+    pub fn part_of(
+        &mut self,
+        stem: &str,
+        [rows, columns]: [usize; 2],
+        gguf: &str,
+        order: Option<Vec<u32>>,
+    ) -> Result<(), Error> {
+        if let Some(bias) = self.checkpoint.vector_if_any(&format!("{stem}.bias"), rows)? {
+            let bias: Vec<f32> = bias.to_vec1()?;
+            let values: Vec<f32> = match &order {
+                Some(order) => order.iter().map(|row| bias[*row as usize]).collect(),
+                None => bias,
+            };
+            if !self.is_filler(stem, &values) {
+                self.all.push(FormTensor::values(format!("{gguf}.bias"), &[values.len()], values));
+            }
+        }
+        let name = format!("{gguf}.weight");
+        let source = self.checkpoint.find(&format!("{stem}.weight")).cloned();
+        let made =
+            source.and_then(|source| Some((self.type_made_of(&source, self.config.family.hf_transposed)?, source)));
+        let Some((dtype, source)) = made else {
+            let matrix = self.checkpoint.linear(stem, rows, columns, false)?.weight;
+            self.all.push(FormTensor::matrix(name, matrix, order));
+            return Ok(());
+        };
+        let shape = vec![order.as_ref().map_or(rows, Vec::len), columns];
+        let stem = stem.to_owned();
+        let recipe = move |checkpoint: &Checkpoint| Ok(vec![checkpoint.linear(&stem, rows, columns, false)?.weight]);
+        let made = self.made(&name, vec![source], recipe);
+        self.all.push(FormTensor::made(made, name, shape, dtype, order));
         Ok(())
     }
 
-    pub fn push(&mut self, stem: &str, linear: Linear, order: Option<Vec<u32>>) {
-        if let Some(bias) = &linear.bias {
-            let values: Vec<f32> = match &order {
-                Some(order) => order.iter().map(|row| bias[*row as usize]).collect(),
-                None => bias.to_vec(),
-            };
-            self.all.push(FormTensor::values(format!("{stem}.bias"), &[values.len()], values));
+    /// The tensor `name` of the matrices that `matrices` gives, those of `sources`; `turned` where they lie there `[in, out]`.
+    pub fn stacked(
+        &mut self,
+        name: String,
+        shape: [usize; 3],
+        sources: Vec<MappedTensor>,
+        turned: bool,
+        matrices: impl Fn(&Checkpoint) -> Result<Vec<Matrix>, Error> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let tensor = match sources.first().and_then(|source| self.type_made_of(source, turned)) {
+            None => FormTensor::experts(name, matrices(&self.checkpoint)?),
+            Some(dtype) => {
+                let made = self.made(&name, sources, matrices);
+                FormTensor::made(made, name, shape.to_vec(), dtype, None)
+            }
+        };
+        self.all.push(tensor);
+        Ok(())
+    }
+
+    fn made(
+        &self,
+        name: &str,
+        sources: Vec<MappedTensor>,
+        recipe: impl Fn(&Checkpoint) -> Result<Vec<Matrix>, Error> + Send + Sync + 'static,
+    ) -> Made {
+        let checkpoint = self.checkpoint.clone();
+        Made::new(name.to_owned(), sources, self.last.clone(), move || recipe(&checkpoint))
+    }
+
+    /// The type of what has to be made of `source`; `None` where its matrices lie in the file as they are.
+    fn type_made_of(&self, source: &MappedTensor, turned: bool) -> Option<TensorType> {
+        match (source.dtype, self.checkpoint.packing()) {
+            (plain @ (TensorType::F32 | TensorType::F16 | TensorType::BF16), _) => turned.then_some(plain),
+            (_, Some(Packing::Mxfp4)) => Some(TensorType::MXFP4),
+            (_, packing) => packing.map(|_| TensorType::F32),
         }
-        self.all.push(FormTensor::matrix(format!("{stem}.weight"), linear.weight, order));
+    }
+
+    /// Whether a bias is there because the packer gives every layer one: zeros, that readers of the file do not expect.
+    fn is_filler(&self, stem: &str, bias: &[f32]) -> bool {
+        let family = self.config.family;
+        let packed = matches!(self.checkpoint.packing(), Some(Packing::Gptq { .. } | Packing::Awq { .. }));
+        let wanted = family.qkv_bias && ["attn_q", "attn_k", "attn_v"].iter().any(|part| stem.ends_with(part));
+        // Families with LayerNorm have biases throughout.
+        packed && !wanted && !family.norm.subtracts_mean() && bias.iter().all(|value| *value == 0.0)
     }
 
     /// The norm `stem` as `gguf`, with its bias where it has one.
@@ -242,6 +332,19 @@ impl Tensors<'_> {
             self.all.push(FormTensor::values(gguf.to_owned(), &[len], vector.to_vec1()?));
         }
         Ok(())
+    }
+}
+
+/// What the `part` of all experts lies in: one tensor, or one for each.
+fn expert_tensors(checkpoint: &Checkpoint, layer: usize, part: &str, count: usize) -> Vec<MappedTensor> {
+    let fused = if part == "ffn_down" { part } else { "ffn_gate_up" };
+    let stack = [fused, part].iter().find_map(|part| checkpoint.find(&format!("blk.{layer}.{part}_exps.weight")));
+    match stack {
+        Some(stack) => vec![stack.clone()],
+        None => {
+            let each = |expert| checkpoint.find(&format!("blk.{layer}.{part}.{expert}.weight")).cloned();
+            (0..count).filter_map(each).collect()
+        }
     }
 }
 
