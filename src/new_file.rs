@@ -89,7 +89,8 @@ impl Drop for NewFile {
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that `path` lies in.
+pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -18,6 +18,7 @@ use super::{fit, interrupt, model, text};
 use crate::config::Settings;
 use crate::hub::LocalModel;
 use crate::model::Checkpoint;
+use crate::new_file;
 use crate::quant::{self, Pattern, Rules, Scheme};
 use crate::tensor_type::TensorType;
 
@@ -113,7 +114,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
         )
         .into());
     }
-    plan::choices(args, &form)?;
+    let choices = plan::choices(args, &form)?;
     if !args.dry_run {
         check_names(&inputs, &out, args)?;
     }
@@ -122,7 +123,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<()> {
     let (calibration, compared) = (read(&args.calibrate)?, read(&args.report)?);
     let mut work = Work::new(&model, args, settings)?;
     let matrix = importance::matrix(args, calibration.as_deref(), &model, &form, &out, &mut work)?;
-    let plan = Plan::make(args, &model, &form, matrix.as_ref(), &out, &mut work, settings)?;
+    let plan = Plan::make(args, &model, &form, choices, matrix.as_ref(), &mut work, settings)?;
     for part in &plan.parts {
         check_input(&inputs, &part.path)?;
     }
@@ -185,7 +186,7 @@ fn check_names(inputs: &[PathBuf], out: &Path, args: &Args) -> Result<()> {
     if out.extension().is_none_or(|extension| extension != "gguf") {
         return Err(Usage(format!("{} does not end in .gguf; give such a name with -o", out.display())).into());
     }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = new_file::folder(out);
     if !folder.is_dir() {
         return Err(Input(format!("there is no folder {}; make it first", folder.display())).into());
     }

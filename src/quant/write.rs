@@ -14,7 +14,7 @@ use crate::kernels::{self, pool};
 use crate::model::FormTensor;
 use crate::new_file::NewFile;
 use crate::tensor_type::TensorType;
-use crate::weights::{Entry, Layout, Metadata, Value};
+use crate::weights::{Entry, Layout, Metadata, Value, split};
 
 /// Elements that a thread quantizes at a time: they stay in its cache.
 const TASK_ELEMENTS: usize = 1 << 16;
@@ -261,7 +261,7 @@ pub fn parts<'a>(
     for (number, part) in parts.iter_mut().enumerate() {
         mark(&mut part.metadata, number, files, count);
         let mut name = stem.clone().into_os_string();
-        name.push(format!("-{:05}-of-{files:05}.gguf", number + 1));
+        name.push(split::suffix(number as u64, files as u64));
         part.path = name.into();
     }
     Ok(parts)

@@ -7,7 +7,7 @@ pub mod gguf_writer;
 pub mod mapped;
 pub mod metadata;
 pub mod safetensors;
-mod split;
+pub mod split;
 
 pub use crate::tensor_type::TensorType;
 pub use error::Error;

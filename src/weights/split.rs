@@ -59,9 +59,19 @@ impl Gguf {
     }
 }
 
-/// `-00001-of-00003.gguf` for part 0 of 3.
-fn suffix(part: u64, count: u64) -> String {
+/// What the names of parts end with: `-00001-of-00003.gguf` for part 0 of 3.
+pub fn suffix(part: u64, count: u64) -> String {
     format!("-{:05}-of-{count:05}.gguf", part + 1)
+}
+
+/// The name of a model without what tells its parts apart, `-00001-of-00003`.
+pub fn without_number(name: &str) -> &str {
+    let is_number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = name.rsplit_once("-of-").and_then(|(rest, count)| Some((rest.rsplit_once('-')?, count)));
+    match parts {
+        Some(((stem, number), count)) if is_number(number) && is_number(count) => stem,
+        _ => name,
+    }
 }
 
 /// What the names of all parts begin with.

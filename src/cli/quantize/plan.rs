@@ -13,9 +13,10 @@ use crate::engine::{self, Footprint};
 use crate::fit::{self, Machine};
 use crate::hub::LocalModel;
 use crate::model::{FormTensor, GgufForm};
+use crate::new_file;
 use crate::quant::{self, Candidate, Choice, Imatrix, Part, Shape, Target};
 use crate::tensor_type::TensorType;
-use crate::weights::{Layout, Metadata, Value};
+use crate::weights::{Layout, Metadata, Value, split};
 
 /// What a quantized file says of the layout of its blocks; ggml has had no other for years.
 const QUANTIZATION_VERSION: u32 = 2;
@@ -46,21 +47,11 @@ pub fn stem(model: &LocalModel) -> String {
     };
     // What a path such as `..` names has no name here.
     let name = name.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().replace(':', "-"));
-    let name = without_number(&name);
+    let name = split::without_number(&name);
     let is_type = |suffix: &str| quant::Scheme::parse(suffix).is_ok();
     match name.rsplit_once(['-', '.']) {
         Some((stem, suffix)) if is_type(suffix) => stem.to_owned(),
         _ => name.to_owned(),
-    }
-}
-
-/// The name of a model without what tells its parts apart, `-00001-of-00003`.
-fn without_number(name: &str) -> &str {
-    let is_number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
-    let parts = name.rsplit_once("-of-").and_then(|(rest, count)| Some((rest.rsplit_once('-')?, count)));
-    match parts {
-        Some(((stem, number), count)) if is_number(number) && is_number(count) => stem,
-        _ => name,
     }
 }
 
@@ -74,17 +65,16 @@ fn shapes(form: &GgufForm) -> Vec<Shape<'_>> {
 }
 
 impl<'a> Plan<'a> {
-    /// Chooses the types; where a size is asked for, by what each would cost.
+    /// With the types of `choices`; where a size is asked for, those that may be others are chosen by what each would cost.
     pub fn make(
         args: &Args,
         model: &LocalModel,
         form: &'a GgufForm,
+        mut choices: Vec<Choice>,
         matrix: Option<&Imatrix>,
-        out: &Path,
         work: &mut Work,
         settings: &Settings,
     ) -> Result<Plan<'a>> {
-        let mut choices = choices(args, form)?;
         let mut importance = importance(form, &choices, matrix)?;
         let parameters = form.elements();
         let footprint = args.fit.map(|_| engine::footprint(&model.source)).transpose()?.map(|(footprint, _)| footprint);
@@ -110,7 +100,7 @@ impl<'a> Plan<'a> {
         };
         let targets: Vec<Target> = order.iter().map(target).collect();
         let choices: Vec<Choice> = order.iter().map(|index| choices[*index]).collect();
-        let parts = quant::parts(out, metadata, targets, args.split.unwrap_or(u64::MAX))?;
+        let parts = quant::parts(&args.out(model), metadata, targets, args.split.unwrap_or(u64::MAX))?;
         let sizes: Vec<u64> =
             parts.iter().map(|part| part.layout().map(|layout| layout.size_bytes())).collect::<Result<_, _>>()?;
         let size_bytes = sizes.iter().sum();
@@ -132,9 +122,8 @@ impl<'a> Plan<'a> {
         if let Some(part) = self.parts.iter().find(|part| !overwrite && part.path.exists()) {
             return Err(quant::Error::Exists { path: part.path.clone() }.into());
         }
-        let folder = self.parts[0].path.parent().filter(|folder| !folder.as_os_str().is_empty());
         // Where it cannot be asked, the disk will say so itself.
-        if let Ok(free) = fs4::available_space(folder.unwrap_or(Path::new(".")))
+        if let Ok(free) = fs4::available_space(new_file::folder(&self.parts[0].path))
             && free < self.size_bytes
         {
             let (path, needed) = (self.parts[0].path.display(), output::bytes(self.size_bytes));
